@@ -1,0 +1,33 @@
+namespace Fluster.Cluster;
+
+/// <summary>
+/// The number of one placement. It only grows for the life of a cluster, so that of two attempts at the same task the one
+/// with the higher fence is the newer one, and what the older one sends can be refused wherever it arrives.
+/// </summary>
+/// <param name="Value">The epoch of the controller that placed the attempt in the upper 24 bits, a counter in the lower 40.</param>
+public readonly record struct Fence(ulong Value) : IComparable<Fence>
+{
+    private const int CounterBits = 40;
+
+    /// <summary>Which start of the controller made this placement.</summary>
+    public long Epoch => (long)(Value >> CounterBits);
+
+    /// <summary>Whether this is no placement at all.</summary>
+    public bool IsNone => Value == 0;
+
+    /// <summary>Reads a fence from the decimal digits that <see cref="ToString"/> writes.</summary>
+    /// <exception cref="FormatException"><paramref name="text"/> is not a fence.</exception>
+    public static Fence Parse(string text) =>
+        ulong.TryParse(text, System.Globalization.NumberStyles.None, null, out var value)
+            ? new Fence(value)
+            : throw new FormatException($"'{text}' is not a fence: a fence is a decimal number.");
+
+    /// <inheritdoc/>
+    public int CompareTo(Fence other) => Value.CompareTo(other.Value);
+
+    /// <inheritdoc/>
+    public override string ToString() => Value.ToString();
+
+    /// <summary>The first fence of an epoch; the next ones count up from it.</summary>
+    internal static Fence FirstOf(long epoch) => new((ulong)epoch << CounterBits | 1);
+}
