@@ -25,6 +25,18 @@ public readonly record struct Fence(ulong Value) : IComparable<Fence>
     /// <inheritdoc/>
     public int CompareTo(Fence other) => Value.CompareTo(other.Value);
 
+    /// <summary>Whether the left one is the older placement.</summary>
+    public static bool operator <(Fence left, Fence right) => left.Value < right.Value;
+
+    /// <summary>Whether the left one is the newer placement.</summary>
+    public static bool operator >(Fence left, Fence right) => left.Value > right.Value;
+
+    /// <summary>Whether the left one is the older placement or the same.</summary>
+    public static bool operator <=(Fence left, Fence right) => left.Value <= right.Value;
+
+    /// <summary>Whether the left one is the newer placement or the same.</summary>
+    public static bool operator >=(Fence left, Fence right) => left.Value >= right.Value;
+
     /// <inheritdoc/>
     public override string ToString() => Value.ToString();
 

@@ -6,7 +6,7 @@ namespace Fluster.Cluster;
 /// Names one job: <c>name-1a2b3c4d</c> for a root job, <c>parent/name</c> for a child, at most <see cref="MaxDepth"/> parts.
 /// Unique in a cluster and never given twice.
 /// </summary>
-public readonly record struct JobId : IComparable<JobId>
+public readonly record struct JobId
 {
     /// <summary>The most parts that an id can have.</summary>
     public const int MaxDepth = 8;
@@ -61,9 +61,6 @@ public readonly record struct JobId : IComparable<JobId>
     public bool IsWithin(JobId ancestor) =>
         Value.StartsWith(ancestor.Value, StringComparison.Ordinal)
         && (Value.Length == ancestor.Value.Length || Value[ancestor.Value.Length] == '/');
-
-    /// <inheritdoc/>
-    public int CompareTo(JobId other) => string.CompareOrdinal(_value, other._value);
 
     /// <inheritdoc/>
     public override string ToString() => Value;
