@@ -1,0 +1,35 @@
+namespace Grpc.Core;
+
+/// <summary>A call that did not end with <see cref="StatusCode.OK"/>. A service method may throw one to choose the status.</summary>
+public class RpcException : Exception
+{
+    public RpcException(Status status)
+        : this(status, Metadata.Empty, status.ToString())
+    {
+    }
+
+    public RpcException(Status status, string message)
+        : this(status, Metadata.Empty, message)
+    {
+    }
+
+    public RpcException(Status status, Metadata trailers)
+        : this(status, trailers, status.ToString())
+    {
+    }
+
+    public RpcException(Status status, Metadata trailers, string message)
+        : base(message, status.DebugException)
+    {
+        ArgumentNullException.ThrowIfNull(trailers);
+        Status = status;
+        Trailers = trailers;
+    }
+
+    public Status Status { get; }
+
+    public StatusCode StatusCode => Status.StatusCode;
+
+    /// <summary>What the server sent after its last message.</summary>
+    public Metadata Trailers { get; }
+}
