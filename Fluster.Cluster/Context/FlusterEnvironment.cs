@@ -63,6 +63,13 @@ public static class FlusterEnvironment
         return string.IsNullOrEmpty(value) ? null : value;
     }
 
+    /// <summary>The variables of this process that carry ports.</summary>
+    internal static IEnumerable<KeyValuePair<string, string>> PortVariables() =>
+        Environment.GetEnvironmentVariables()
+            .Cast<System.Collections.DictionaryEntry>()
+            .Where(variable => ((string)variable.Key).StartsWith(PortPrefix, StringComparison.Ordinal))
+            .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? ""));
+
     /// <summary>The variable that carries a port: <c>FLUSTER_PORT_METRICS_HTTP</c> for <c>metrics-http</c>.</summary>
     public static string PortVariable(string portName) =>
         PortPrefix + string.Concat(portName.ToUpperInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));

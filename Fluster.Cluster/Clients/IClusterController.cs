@@ -1,0 +1,48 @@
+namespace Fluster.Cluster;
+
+/// <summary>
+/// A cluster as a program sees it: submit jobs, follow them, find endpoints. <c>FlusterClient</c> speaks to a controller;
+/// the local client runs jobs inside the calling process.
+/// </summary>
+public interface IClusterController : IAsyncDisposable
+{
+    /// <summary>Where the controller is, for people and for jobs: <c>http://127.0.0.1:7070</c>.</summary>
+    string Address { get; }
+
+    /// <summary>The endpoints of the cluster.</summary>
+    IEndpointRegistry EndpointRegistry { get; }
+
+    /// <summary>
+    /// Submits a job and returns when it is on the controller's disk. Files that the cluster lacks are uploaded first. The submitter's
+    /// context gives namespace, parent and trace.
+    /// </summary>
+    /// <exception cref="ArgumentException">The request cannot be right: a bad name, an empty command, more than a limit allows.</exception>
+    /// <exception cref="ClusterException">The controller refused it or cannot be reached.</exception>
+    Task<JobHandle> SubmitAsync(JobRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>The job as it is now, with its tasks.</summary>
+    /// <exception cref="ClusterException">There is no such job (<see cref="ClusterError.NotFound"/>), or the controller cannot be reached.</exception>
+    Task<JobStatus> GetStatusAsync(JobId job, CancellationToken cancellationToken = default);
+
+    /// <summary>The job as soon as it has ended. Cancelling stops the wait, not the job.</summary>
+    /// <param name="job">The job.</param>
+    /// <param name="timeout">The longest wait. Default: 300 seconds (seed 000); <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="throwOnFailure">Throws <see cref="JobFailedException"/> when the job ended other than Succeeded. Default: false.</param>
+    /// <param name="cancellationToken">Stops the wait.</param>
+    /// <exception cref="TimeoutException">The job has not ended within the time.</exception>
+    /// <exception cref="JobFailedException">The job did not succeed, and <paramref name="throwOnFailure"/> was asked for.</exception>
+    Task<JobStatus> WaitAsync(JobId job, TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default);
+
+    /// <summary>Asks for the job and everything below it to stop. A job that has ended keeps its state.</summary>
+    /// <returns>The job after the request was recorded.</returns>
+    Task<JobStatus> TerminateAsync(JobId job, CancellationToken cancellationToken = default);
+
+    /// <summary>The jobs that the filter lets through, newest first, without their tasks.</summary>
+    IAsyncEnumerable<JobStatus> ListAsync(JobFilter? filter = null, CancellationToken cancellationToken = default);
+
+    /// <summary>What the job writes, in order. Ends after everything was sent: at the job's end when following, else at once.</summary>
+    IAsyncEnumerable<JobLogLine> StreamLogs(JobId job, LogOptions? options = null, CancellationToken cancellationToken = default);
+
+    /// <summary>The result of one task as the bytes that the entrypoint's result was written to (JSON); null when it returns nothing.</summary>
+    Task<ReadOnlyMemory<byte>?> GetResultAsync(JobId job, int taskIndex, CancellationToken cancellationToken = default);
+}
