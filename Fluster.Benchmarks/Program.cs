@@ -1,0 +1,8 @@
+using Fluster.Benchmarks;
+
+// One per file; add yours here.
+return await BenchmarkRunner.RunAsync(
+    args,
+    [
+        new RpcUnary(),
+    ]);

@@ -1,0 +1,153 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Fluster.Benchmarks;
+
+/// <summary>Unary gRPC calls against the same bytes as a bare HTTP/2 POST to the same Kestrel: what the RPC layer costs.</summary>
+internal sealed class RpcUnary : Benchmark
+{
+    // The first cell of a cold process shows a third of what it does later.
+    private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan s_round = TimeSpan.FromSeconds(2);
+    private const int Rounds = 5;
+
+    // How much of the bare POST's throughput must be left; what the published libraries reach on two cores, less a margin.
+    private static readonly (int InFlight, double Limit)[] s_cells = [(1, 0.80), (16, 0.70), (64, 0.52), (256, 0.65)];
+
+    public override string Name => "rpc-unary";
+
+    // The shared array pool keeps 32 arrays per core and size by default, fewer than there are calls in flight.
+    public override IReadOnlyDictionary<string, string> Environment { get; } =
+        new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_SYSTEM_BUFFERS_SHAREDARRAYPOOL_MAXARRAYSPERPARTITION"] = "512" };
+
+    public override async IAsyncEnumerable<BenchmarkResult> RunAsync(
+        Func<string, bool> wanted, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var server = await BenchmarkProcess.StartAsync(this, "server", cancellationToken);
+        using var handler = CreateHandler();
+        using var channel = GrpcChannel.ForAddress(server.FirstLine, new GrpcChannelOptions { HttpHandler = handler });
+        using var http = new HttpClient(CreateHandler())
+        {
+            BaseAddress = new Uri(server.FirstLine),
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        var client = new EchoService.EchoServiceClient(channel);
+
+        var warm = false;
+        foreach (var size in new[] { 16, 1024 })
+        {
+            var grpc = GrpcCall(client, size);
+            var bare = BareCall(http, size);
+            foreach (var (inFlight, limit) in s_cells)
+            {
+                var name = $"{size}B/{inFlight}";
+                if (!wanted(name))
+                {
+                    continue;
+                }
+
+                if (!warm)
+                {
+                    await Load.CallsPerSecondAsync(bare, 64, s_warmUp, cancellationToken);
+                    await Load.CallsPerSecondAsync(grpc, 64, s_warmUp, cancellationToken);
+                    warm = true;
+                }
+
+                var (value, baseline) = await MediansAsync(grpc, bare, inFlight, cancellationToken);
+                yield return size == 16
+                    ? BenchmarkResult.RatioAtLeast(Name, name, value, "calls/s", baseline, limit)
+                    : BenchmarkResult.Reported(Name, name, value, "calls/s", baseline);
+            }
+        }
+    }
+
+    public override async Task ServeAsync(string role, CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        builder.Services.AddGrpc();
+        await using var app = builder.Build();
+        app.MapGrpcService<EchoTarget>();
+        app.MapPost("/bare", (RequestDelegate)BareAsync);
+        await app.StartAsync(cancellationToken);
+        Console.WriteLine(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        await BenchmarkProcess.ParentGoneAsync(cancellationToken);
+    }
+
+    // Interleaved, so that both see the same noise.
+    private static async Task<(double Value, double Baseline)> MediansAsync(
+        Func<Task> grpc, Func<Task> bare, int inFlight, CancellationToken cancellationToken)
+    {
+        var values = new List<double>();
+        var baselines = new List<double>();
+        for (var round = 0; round < Rounds; round++)
+        {
+            baselines.Add(await Load.CallsPerSecondAsync(bare, inFlight, s_round, cancellationToken));
+            values.Add(await Load.CallsPerSecondAsync(grpc, inFlight, s_round, cancellationToken));
+        }
+
+        return (Load.Median(values), Load.Median(baselines));
+    }
+
+    private static Func<Task> GrpcCall(EchoService.EchoServiceClient client, int size)
+    {
+        // The field's tag and length are part of the message.
+        var framing = new EchoRequest { Body = ByteString.CopyFrom(new byte[size]) }.CalculateSize() - size;
+        var request = new EchoRequest { Body = ByteString.CopyFrom(new byte[size - framing]) };
+        return async () =>
+        {
+            var response = await client.EchoAsync(request);
+            if (response.Body.Length != request.Body.Length)
+            {
+                throw new InvalidOperationException("The echo has another length.");
+            }
+        };
+    }
+
+    private static Func<Task> BareCall(HttpClient http, int size)
+    {
+        var body = new byte[size];
+        return async () =>
+        {
+            using var content = new ByteArrayContent(body);
+            using var response = await http.PostAsync("/bare", content);
+            if ((await response.Content.ReadAsByteArrayAsync()).Length != size)
+            {
+                throw new InvalidOperationException("The echo has another length.");
+            }
+        };
+    }
+
+    private static async Task BareAsync(HttpContext context)
+    {
+        var body = new byte[(int)context.Request.ContentLength!];
+        await context.Request.Body.ReadExactlyAsync(body);
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body);
+    }
+
+    private static SocketsHttpHandler CreateHandler() => new() { EnableMultipleHttp2Connections = false };
+
+    private sealed class EchoTarget : EchoService.EchoServiceBase
+    {
+        public override Task<EchoResponse> Echo(EchoRequest request, ServerCallContext context) =>
+            Task.FromResult(new EchoResponse { Body = request.Body });
+    }
+}
