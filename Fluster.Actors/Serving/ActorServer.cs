@@ -1,0 +1,222 @@
+using System.Net;
+using System.Net.Sockets;
+using Fluster.Cluster;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Fluster.Actors;
+
+/// <summary>
+/// Serves the public methods of objects ("actors") to callers elsewhere. One call at a time enters an actor; actors do not wait for
+/// each other. Methods run in the <see cref="FlusterContext"/> in which <see cref="StartAsync"/> was called.
+/// </summary>
+/// <remarks>
+/// Not callable: what every object has, property accessors, Dispose, generic methods, methods with ref parameters. A parameter of type
+/// <see cref="CancellationToken"/> is not sent: it is cancelled with the call. Source: seed 001, stage 1.
+/// </remarks>
+public sealed partial class ActorServer : IAsyncDisposable
+{
+    /// <summary>The name of the port that a job asks for when it serves actors.</summary>
+    public const string PortName = "actor";
+
+    private const string Loopback = "127.0.0.1";
+
+    private readonly ActorServerOptions _options;
+    private readonly ActorTable _actors = new();
+    private WebApplication? _application;
+    private ActorTokens? _tokens;
+    private Uri? _address;
+    private bool _disposed;
+
+    /// <summary>A server that does not listen yet.</summary>
+    public ActorServer(ActorServerOptions? options = null) => _options = options ?? new ActorServerOptions();
+
+    /// <summary>Where the server listens: <c>http://127.0.0.1:40123</c>.</summary>
+    /// <exception cref="InvalidOperationException">It was not started.</exception>
+    public Uri Address => _address ?? throw NotStarted();
+
+    /// <summary>A token with which this server can be called. Secret.</summary>
+    /// <exception cref="InvalidOperationException">It was not started.</exception>
+    public string Token => _tokens?.Token ?? throw NotStarted();
+
+    /// <summary>Makes the public methods of an object callable under a name; before or after the start. The object stays the caller's: it is not disposed.</summary>
+    /// <exception cref="ArgumentException">The name is empty or taken.</exception>
+    public void Register(string name, object actor)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(actor);
+        _actors.Add(name, actor);
+    }
+
+    /// <summary>
+    /// Starts to listen. In a job: on the job's address and its port "actor", for callers with a token of the job's namespace. Elsewhere:
+    /// on a free port of this machine only, for callers with <see cref="Token"/>, which is announced together with the address.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It was started before.</exception>
+    /// <exception cref="IOException">The port is taken.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_application is not null)
+        {
+            throw new InvalidOperationException("The actor server was started before.");
+        }
+
+        var context = FlusterContext.CurrentOrNull;
+        var (tokens, announce) = TokensFor(context, _options.TimeProvider);
+        _tokens = tokens;
+        var application = Build(context, tokens);
+        _application = application;
+
+        // Connections must not believe, for ever, that they are part of whatever called StartAsync.
+        await Detached.Run(() => application.StartAsync(cancellationToken)).ConfigureAwait(false);
+        _address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        if (announce)
+        {
+            var announcements = _options.Announcements ?? Console.Error;
+            await announcements.WriteLineAsync($"Actor server at {_address}, token {tokens.Token}").ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Starts if need be, and serves until the current job is asked to stop or the token is cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken = default)
+    {
+        if (_application is null)
+        {
+            await StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        var jobStopping = FlusterContext.CurrentOrNull?.Stopping ?? CancellationToken.None;
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(jobStopping, cancellationToken);
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (stopping.Token.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), stopped).ConfigureAwait(false))
+        {
+            await stopped.Task.ConfigureAwait(false);
+        }
+
+        await StopAsync(CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes no more calls, lets those that run end (5 seconds by default) and stops listening.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken = default)
+    {
+        if (_application is { } application)
+        {
+            await application.StopAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Stops the server.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        if (_application is { } application)
+        {
+            await application.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            await application.DisposeAsync().ConfigureAwait(false);
+        }
+
+        _tokens?.Dispose();
+        _actors.Dispose();
+    }
+
+    private static InvalidOperationException NotStarted() => new("The actor server was not started: call StartAsync first.");
+
+    private static (ActorTokens Tokens, bool Announce) TokensFor(FlusterContext? context, TimeProvider time) =>
+        context is not null
+        && FlusterEnvironment.Get(FlusterEnvironment.ClusterKey) is { } clusterKey
+        && FlusterEnvironment.Get(FlusterEnvironment.Token) is { } token
+            ? (ActorTokens.OfJob(clusterKey, token, context.Namespace, time), false)
+            : (ActorTokens.Own(time), context is null);
+
+    private WebApplication Build(FlusterContext? context, ActorTokens tokens)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(ActorServer).Assembly.GetName().Name });
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = _options.MaxMessageSize;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
+            Listen(kestrel, context);
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _options.DrainTime);
+        if (_options.LoggerFactory is { } loggers)
+        {
+            builder.Services.AddSingleton(loggers);
+        }
+
+        builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
+        builder.Services.AddSingleton(_actors);
+        builder.Services.AddSingleton(new ServingContext(context));
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = _options.MaxMessageSize;
+            grpc.MaxSendMessageSize = _options.MaxMessageSize;
+        });
+
+        var application = builder.Build();
+        application.Use((call, next) => Admit(call, next, tokens));
+        application.UseRouting();
+        application.MapGrpcService<ActorCallService>();
+        return application;
+    }
+
+    private void Listen(KestrelServerOptions kestrel, FlusterContext? context)
+    {
+        var host = _options.Host ?? (context is null ? null : FlusterEnvironment.Get(FlusterEnvironment.BindHost)) ?? Loopback;
+        var port = _options.Port ?? (context is not null && context.Ports.TryGetValue(PortName, out var given) ? given : 0);
+        var address = IPAddress.TryParse(host, out var parsed)
+            ? parsed
+            : Dns.GetHostAddresses(host, AddressFamily.InterNetwork).FirstOrDefault() ?? throw new InvalidOperationException($"The host '{host}' has no address.");
+        kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http2);
+    }
+
+    /// <summary>Everything on this port needs a token; whatever is mapped later too.</summary>
+    private static Task Admit(HttpContext call, RequestDelegate next, ActorTokens tokens)
+    {
+        if (tokens.Problem(call.Request.Headers.Authorization) is not { } problem)
+        {
+            return next(call);
+        }
+
+        if (call.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true)
+        {
+            call.Response.ContentType = "application/grpc";
+            call.Response.Headers["grpc-status"] = "16"; // UNAUTHENTICATED
+            call.Response.Headers["grpc-message"] = Uri.EscapeDataString(problem);
+            return Task.CompletedTask;
+        }
+
+        call.Response.StatusCode = StatusCodes.Status401Unauthorized;
+        return call.Response.WriteAsJsonAsync(new ConnectError("unauthenticated", problem), call.RequestAborted);
+    }
+
+    /// <summary>The server is a guest in the user's process: signals and Ctrl+C are none of its business.</summary>
+    private sealed class GuestLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed record ConnectError(string Code, string Message)
+    {
+        [System.Text.Json.Serialization.JsonPropertyName("code")]
+        public string Code { get; } = Code;
+
+        [System.Text.Json.Serialization.JsonPropertyName("message")]
+        public string Message { get; } = Message;
+    }
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Logging;
+
+namespace Fluster.Actors;
+
+/// <summary>Settings of an <see cref="ActorServer"/>.</summary>
+public sealed record ActorServerOptions
+{
+    /// <summary>The address to listen on. Default: the job's (<c>FLUSTER_BIND_HOST</c>); outside a job <c>127.0.0.1</c>.</summary>
+    public string? Host { get; init; }
+
+    /// <summary>The port to listen on; 0 takes a free one. Default: the job's port "actor", else 0.</summary>
+    public int? Port { get; init; }
+
+    /// <summary>Where a server outside a job writes its address and token, once. Default: standard error; <see cref="TextWriter.Null"/> writes nothing.</summary>
+    public TextWriter? Announcements { get; init; }
+
+    /// <summary>Where the server logs. Default: nowhere.</summary>
+    public ILoggerFactory? LoggerFactory { get; init; }
+
+    /// <summary>The clock that tokens are checked against. Default: the system's.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>How long calls that run may go on when the server stops; then they are cancelled. Default: 5 seconds.</summary>
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The largest call or result in bytes. Default: 64 MiB.</summary>
+    public int MaxMessageSize { get; init; } = 64 * 1024 * 1024;
+}
