@@ -1,7 +1,7 @@
 namespace Fluster.Cluster;
 
 /// <summary>
-/// A cluster as a program sees it: submit jobs, follow them, find endpoints. <c>FlusterClient</c> speaks to a controller;
+/// A cluster as a program sees it: submit jobs, follow them, find endpoints. <see cref="FlusterClient"/> speaks to a controller;
 /// the local client runs jobs inside the calling process.
 /// </summary>
 public interface IClusterController : IAsyncDisposable

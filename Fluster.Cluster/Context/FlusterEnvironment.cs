@@ -51,6 +51,15 @@ public static class FlusterEnvironment
     /// <summary>Where the command line and clients find the known clusters; by default <c>~/.fluster/context.json</c>.</summary>
     public const string ContextFile = "FLUSTER_CONTEXT_FILE";
 
+    /// <summary>The trace that a job is part of (W3C).</summary>
+    public const string TraceParent = "TRACEPARENT";
+
+    /// <summary>What tracing systems add to <see cref="TraceParent"/> (W3C).</summary>
+    public const string TraceState = "TRACESTATE";
+
+    /// <summary>What travels along with the trace (W3C).</summary>
+    public const string Baggage = "BAGGAGE";
+
     /// <summary>Marks every process of one attempt, so that all of them can be found again.</summary>
     internal const string AttemptMarker = "FLUSTER_ATTEMPT";
 

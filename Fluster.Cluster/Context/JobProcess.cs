@@ -43,7 +43,7 @@ internal static class JobProcess
         return context.WithLazy(ConnectOrNull, () => Stopping);
     }
 
-    private static IClusterController? ConnectOrNull() => null;
+    private static FlusterClient? ConnectOrNull() => ClientEnvironment.FromVariables() is { } options ? new FlusterClient(options) : null;
 
     private static T Read<T>(Func<string, string?> get, string name, Func<string, T> parse, T? fallback = default)
     {

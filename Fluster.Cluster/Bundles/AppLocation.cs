@@ -1,0 +1,116 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+
+namespace Fluster.Cluster;
+
+/// <summary>The build output that a program runs from: <c>App.dll</c> with its <c>App.deps.json</c> and <c>App.runtimeconfig.json</c>.</summary>
+/// <param name="Directory">The output directory.</param>
+/// <param name="App">The file name of the app without extension.</param>
+internal sealed record AppLocation(string Directory, string App)
+{
+    public string DepsFile => Path.Combine(Directory, App + ".deps.json");
+
+    public string RuntimeConfigFile => Path.Combine(Directory, App + ".runtimeconfig.json");
+
+    /// <summary>
+    /// The app that a method belongs to: the running program, or, when that is a test host or another program that loaded the method's
+    /// assembly by its path, what lies beside that assembly.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">There is none that could travel; the message says what is missing.</exception>
+    public static AppLocation Of(Assembly declaring)
+    {
+        var name = declaring.GetName().Name ?? "";
+        if (!RuntimeFeature.IsDynamicCodeSupported)
+        {
+            throw Refused(name, "it was compiled ahead of time (AOT), so that there is no build output to send");
+        }
+
+#pragma warning disable IL3000 // The empty location of a single-file app is what is looked for.
+        var location = declaring.Location;
+#pragma warning restore IL3000
+        if (declaring.IsDynamic || location.Length == 0)
+        {
+            throw Refused(name, "it was published as a single file or made in memory, so that there is no build output to send");
+        }
+
+        var directory = Path.GetDirectoryName(location)!;
+        var entry = Assembly.GetEntryAssembly()?.GetName().Name;
+        if (entry is not null && new AppLocation(directory, entry) is var running && running.Lists(name))
+        {
+            return running.Checked();
+        }
+
+        if (new AppLocation(directory, name) is var itself && itself.Lists(name))
+        {
+            return itself.Checked();
+        }
+
+        var other = System.IO.Directory.EnumerateFiles(directory, "*.runtimeconfig.json")
+            .Order(StringComparer.Ordinal)
+            .Select(file => new AppLocation(directory, Path.GetFileName(file)[..^".runtimeconfig.json".Length]))
+            .FirstOrDefault(app => app.Lists(name));
+        return other?.Checked() ?? throw Refused(name, MissingFiles(directory, entry ?? name));
+    }
+
+    /// <summary>Whether this is an app, and one that loads the assembly.</summary>
+    private bool Lists(string assembly)
+    {
+        if (!File.Exists(DepsFile) || !File.Exists(RuntimeConfigFile) || !File.Exists(Path.Combine(Directory, App + ".dll")))
+        {
+            return false;
+        }
+
+        return assembly == App || DepsFileReader.Read(DepsFile).Assets.Any(asset => asset.Kind == AssetKind.Runtime && asset.FileName == assembly + ".dll");
+    }
+
+    private AppLocation Checked()
+    {
+        using var config = JsonDocument.Parse(File.ReadAllBytes(RuntimeConfigFile), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        if (!config.RootElement.TryGetProperty("runtimeOptions", out var options))
+        {
+            return this;
+        }
+
+        if (options.TryGetProperty("includedFrameworks", out _))
+        {
+            throw Refused(App, "it was published self-contained, and workers run it on their own runtime: publish it with --self-contained false");
+        }
+
+        foreach (var framework in Frameworks(options))
+        {
+            if (framework == "Microsoft.WindowsDesktop.App")
+            {
+                throw Refused(App, $"it needs the shared framework {framework}, which workers do not have");
+            }
+        }
+
+        return this;
+    }
+
+    private static IEnumerable<string?> Frameworks(JsonElement options)
+    {
+        if (options.TryGetProperty("framework", out var one))
+        {
+            yield return one.GetProperty("name").GetString();
+        }
+
+        if (options.TryGetProperty("frameworks", out var several))
+        {
+            foreach (var framework in several.EnumerateArray())
+            {
+                yield return framework.GetProperty("name").GetString();
+            }
+        }
+    }
+
+    private static string MissingFiles(string directory, string app)
+    {
+        var missing = new[] { app + ".deps.json", app + ".runtimeconfig.json" }.Where(file => !File.Exists(Path.Combine(directory, file))).ToList();
+        return missing.Count > 0
+            ? $"{string.Join(" and ", missing)} {(missing.Count > 1 ? "are" : "is")} not in {directory} (a build makes them unless GenerateDependencyFile or GenerateRuntimeConfigurationFiles is false)"
+            : $"no deps.json in {directory} lists it";
+    }
+
+    internal static InvalidOperationException Refused(string name, string reason) => new($"{name} cannot be sent to a cluster: {reason}.");
+}

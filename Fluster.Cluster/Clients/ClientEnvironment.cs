@@ -1,0 +1,49 @@
+namespace Fluster.Cluster;
+
+/// <summary>Finds the cluster that a program means when it names none.</summary>
+internal static class ClientEnvironment
+{
+    public const string HowToStart = "Start one with 'dotnet run --project Fluster.AppHost' in a checkout of Fluster";
+
+    /// <summary>The cluster that the environment names; else the context of that name, or the current one, of the context file.</summary>
+    /// <exception cref="InvalidOperationException">There is none; the message says what to start.</exception>
+    public static FlusterClientOptions Find(string? contextName = null) =>
+        (contextName is null ? FromVariables() : null) ?? FromContextFile(ClusterContextFile.Location, contextName);
+
+    /// <summary>The cluster that this process's environment names, as it is set for every job; null when it names none.</summary>
+    public static FlusterClientOptions? FromVariables()
+    {
+        var address = FlusterEnvironment.Get(FlusterEnvironment.ControllerAddress) ?? FlusterEnvironment.Get(FlusterEnvironment.ClusterAddress);
+        return address is null ? null : new FlusterClientOptions
+        {
+            Address = address,
+            Token = FlusterEnvironment.Get(FlusterEnvironment.Token),
+            ClusterKey = FlusterEnvironment.Get(FlusterEnvironment.ClusterKey),
+            Namespace = FlusterEnvironment.Get(FlusterEnvironment.Namespace) is { } name ? Namespace.Parse(name) : Namespace.Default,
+            ExpectController = FlusterEnvironment.Get(FlusterEnvironment.JobId) is not null,
+            Source = $"the environment variable {FlusterEnvironment.ControllerAddress}",
+        };
+    }
+
+    public static FlusterClientOptions FromContextFile(string path, string? contextName)
+    {
+        var file = ClusterContextFile.Read(path) ?? throw new InvalidOperationException(
+            $"There is no cluster to speak to: {FlusterEnvironment.ControllerAddress} is not set and {path} does not exist. {HowToStart}.");
+        var name = contextName ?? file.Current ?? "";
+        if (!file.Contexts.TryGetValue(name, out var entry) || entry.Address.Length == 0)
+        {
+            throw new InvalidOperationException(file.Contexts.Count == 0
+                ? $"There is no cluster to speak to: {path} knows none. {HowToStart}."
+                : $"{path} knows no cluster '{name}'; it knows {string.Join(", ", file.Contexts.Keys.Order(StringComparer.Ordinal))}.");
+        }
+
+        return new FlusterClientOptions
+        {
+            Address = entry.Address,
+            Token = entry.Token,
+            ClusterKey = entry.ClusterKey,
+            Namespace = string.IsNullOrEmpty(entry.Namespace) ? Namespace.Default : Namespace.Parse(entry.Namespace),
+            Source = $"the context '{name}' of {path}",
+        };
+    }
+}

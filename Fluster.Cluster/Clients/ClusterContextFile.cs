@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Fluster.Cluster;
+
+/// <summary>The clusters that this user knows: <c>~/.fluster/context.json</c>, written when a cluster starts and by <c>fluster login</c>.</summary>
+internal sealed record ClusterContextFile
+{
+    [JsonPropertyName("current")]
+    public string? Current { get; init; }
+
+    [JsonPropertyName("contexts")]
+    public Dictionary<string, ClusterContextEntry> Contexts { get; init; } = [];
+
+    /// <summary>Where the file is.</summary>
+    public static string Location => FlusterEnvironment.Get(FlusterEnvironment.ContextFile)
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".fluster", "context.json");
+
+    /// <summary>Reads the file; null when there is none.</summary>
+    /// <exception cref="InvalidOperationException">It is there but cannot be read.</exception>
+    public static ClusterContextFile? Read(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), ClusterContextJson.Default.ClusterContextFile);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidOperationException($"{path} cannot be read: {exception.Message} Delete it and start the cluster again to have it made anew.", exception);
+        }
+    }
+}
+
+/// <summary>One cluster that the user knows.</summary>
+internal sealed record ClusterContextEntry
+{
+    /// <summary>The controller's gRPC address.</summary>
+    [JsonPropertyName("address")]
+    public string Address { get; init; } = "";
+
+    /// <summary>The address of its pages.</summary>
+    [JsonPropertyName("http")]
+    public string? Http { get; init; }
+
+    [JsonPropertyName("token")]
+    public string? Token { get; init; }
+
+    /// <summary>The cluster's public key, PEM.</summary>
+    [JsonPropertyName("clusterKey")]
+    public string? ClusterKey { get; init; }
+
+    [JsonPropertyName("namespace")]
+    public string? Namespace { get; init; }
+
+    /// <summary>The process that started the cluster, when it is of this machine.</summary>
+    [JsonPropertyName("pid")]
+    public int? Pid { get; init; }
+}
+
+[JsonSerializable(typeof(ClusterContextFile))]
+[JsonSourceGenerationOptions(WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+internal sealed partial class ClusterContextJson : JsonSerializerContext;

@@ -1,0 +1,64 @@
+using System.Net.Sockets;
+using Grpc.Core;
+
+namespace Fluster.Cluster;
+
+/// <summary>What a failed call means for whoever made it.</summary>
+internal static class ClusterErrors
+{
+    /// <summary>Whether trying the same again may help.</summary>
+    /// <remarks>A server that dies in the middle of an answer shows as Cancelled; the caller's own cancellation is dealt with before.</remarks>
+    public static bool IsTransient(RpcException exception) => exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !IsNotAController(exception);
+
+    public static ClusterException Translate(RpcException exception, FlusterClientOptions options)
+    {
+        var detail = exception.Status.Detail;
+        var source = options.Source is null ? "" : $" (from {options.Source})";
+        var (error, message) = exception.StatusCode switch
+        {
+            _ when IsNotAController(exception) => (ClusterError.Unavailable,
+                $"What answers at {options.Address}{source} is not a Fluster controller's gRPC endpoint. Check the address: a controller has another one for its pages."),
+            StatusCode.Unavailable or StatusCode.Cancelled => (ClusterError.Unavailable, Unreachable(exception, options.Address, source)),
+            StatusCode.Unauthenticated => (ClusterError.Unauthenticated, options.Token is null
+                ? $"The controller at {options.Address}{source} asks for a token, and there is none: {detail}"
+                : $"The controller at {options.Address}{source} does not accept the token: {detail}"),
+            StatusCode.DeadlineExceeded => (ClusterError.Unavailable, $"The controller at {options.Address} did not answer in time."),
+            StatusCode.InvalidArgument or StatusCode.OutOfRange => (ClusterError.InvalidArgument, detail),
+            StatusCode.NotFound => (ClusterError.NotFound, detail),
+            StatusCode.AlreadyExists => (ClusterError.AlreadyExists, detail),
+            StatusCode.FailedPrecondition or StatusCode.Aborted => (ClusterError.FailedPrecondition, detail),
+            StatusCode.PermissionDenied => (ClusterError.PermissionDenied, detail),
+            StatusCode.ResourceExhausted => (ClusterError.ResourceExhausted, detail),
+            StatusCode.Unimplemented => (ClusterError.Unimplemented, $"The controller at {options.Address} does not know this call; it may be older than this client. {detail}".TrimEnd()),
+            _ => (ClusterError.Internal, $"The controller at {options.Address} failed: {detail}"),
+        };
+        return new ClusterException(error, message, exception);
+    }
+
+    private static string Unreachable(RpcException exception, string address, string source)
+    {
+        var socket = Causes(exception).OfType<SocketException>().FirstOrDefault();
+        return socket?.SocketErrorCode switch
+        {
+            SocketError.ConnectionRefused => $"No controller is running at {address}{source}: the connection was refused. {ClientEnvironment.HowToStart}, or check the address.",
+            SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => $"The controller's address {address}{source} leads nowhere: {socket.Message}.",
+            null when Causes(exception).OfType<HttpRequestException>().FirstOrDefault() is null && exception.Status.DebugException is null =>
+                $"The controller at {address} cannot serve now: {exception.Status.Detail}",
+            _ => $"The controller at {address}{source} cannot be reached: {(socket ?? Causes(exception).Last()).Message}",
+        };
+    }
+
+    // The pages' port, or another program: it answers, but not in HTTP/2 or not in gRPC.
+    private static bool IsNotAController(RpcException exception) =>
+        Causes(exception).OfType<HttpRequestException>().Any(cause => cause.HttpRequestError is HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError)
+        && !Causes(exception).OfType<HttpProtocolException>().Any(cause => cause.ErrorCode is 0 or 7 or 8) // GOAWAY and refused streams of a server that stops
+        || exception.Status.Detail.StartsWith("Bad gRPC response", StringComparison.Ordinal);
+
+    private static IEnumerable<Exception> Causes(RpcException exception)
+    {
+        for (var cause = (Exception?)exception; cause is not null; cause = cause is RpcException rpc ? rpc.Status.DebugException : cause.InnerException)
+        {
+            yield return cause;
+        }
+    }
+}
