@@ -1,7 +1,8 @@
+using Fluster.Tests.Interop;
 using Google.Protobuf;
 using Grpc.Core;
 
-namespace Fluster.Tests.Interop;
+namespace Fluster.Tests;
 
 /// <summary>The .NET server of the interoperability cases.</summary>
 internal sealed class InteropTarget : InteropService.InteropServiceBase

@@ -1,0 +1,47 @@
+using System.IO.Compression;
+using System.Runtime.InteropServices;
+using Fluster.Rpc;
+using Grpc.Core;
+using Grpc.Net.Compression;
+
+namespace Grpc.Connect;
+
+/// <summary>The one compression that is offered to Connect clients.</summary>
+internal static class Gzip
+{
+    public const string Name = "gzip";
+
+    /// <exception cref="RpcException">Too large when inflated, or not gzip.</exception>
+    public static ReadOnlyMemory<byte> Inflate(ReadOnlyMemory<byte> compressed, int maxSize)
+    {
+        var provider = new BoundedCompressionProvider(new GzipCompressionProvider(CompressionLevel.Fastest), maxSize);
+        using var inflated = new MemoryStream();
+        try
+        {
+            using var stream = provider.CreateDecompressionStream(AsStream(compressed));
+            stream.CopyTo(inflated);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"The message is not gzip: {e.Message}"));
+        }
+
+        return inflated.GetBuffer().AsMemory(0, (int)inflated.Length);
+    }
+
+    public static ReadOnlyMemory<byte> Deflate(ReadOnlyMemory<byte> message)
+    {
+        using var compressed = new MemoryStream();
+        using (var stream = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            stream.Write(message.Span);
+        }
+
+        return compressed.GetBuffer().AsMemory(0, (int)compressed.Length);
+    }
+
+    private static MemoryStream AsStream(ReadOnlyMemory<byte> memory) =>
+        MemoryMarshal.TryGetArray(memory, out var array)
+            ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+            : new MemoryStream(memory.ToArray());
+}
