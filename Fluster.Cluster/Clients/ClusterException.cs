@@ -41,6 +41,12 @@ public class ClusterException(ClusterError error, string message, Exception? inn
     public ClusterError Error { get; } = error;
 }
 
+/// <summary>
+/// A job cannot be submitted as it was asked for: a bad name, an empty command, a captured variable that cannot travel, more than a
+/// limit allows. Found before anything is sent; the message names what is wrong.
+/// </summary>
+public sealed class JobRequestException(string message, Exception? innerException = null) : ArgumentException(message, innerException);
+
 /// <summary>A job ended other than Succeeded, and whoever waited asked for an exception then.</summary>
 public sealed class JobFailedException(JobStatus status, string message) : Exception(message)
 {

@@ -16,7 +16,8 @@ public interface IClusterController : IAsyncDisposable
     /// Submits a job and returns when it is on the controller's disk. Files that the cluster lacks are uploaded first. The submitter's
     /// context gives namespace, parent and trace.
     /// </summary>
-    /// <exception cref="ArgumentException">The request cannot be right: a bad name, an empty command, more than a limit allows.</exception>
+    /// <exception cref="JobRequestException">The request cannot be right: a bad name, an empty command, a variable that cannot travel, more than a limit allows.</exception>
+    /// <exception cref="InvalidOperationException">The program that a .NET entrypoint belongs to cannot be sent: no deps.json, another operating system, too large.</exception>
     /// <exception cref="ClusterException">The controller refused it or cannot be reached.</exception>
     Task<JobHandle> SubmitAsync(JobRequest request, CancellationToken cancellationToken = default);
 

@@ -14,7 +14,7 @@ public static class SubmitExtensions
     extension(IClusterController controller)
     {
         /// <summary>Submits a method without a result.</summary>
-        /// <exception cref="ArgumentException">Something in it cannot travel, or a limit is passed; the message names it.</exception>
+        /// <exception cref="JobRequestException">Something in it cannot travel, or a limit is passed; the message names it.</exception>
         /// <exception cref="ClusterException">The controller refused it or cannot be reached.</exception>
         public Task<JobHandle> SubmitAsync(Action method, JobOptions? options = null, CancellationToken cancellationToken = default) =>
             controller.SubmitMethodAsync(method, options, cancellationToken);

@@ -8,7 +8,7 @@ internal static class EntrypointWire
 
     /// <param name="entrypoint">What runs.</param>
     /// <param name="blobs">Gets what has to be at the controller first.</param>
-    /// <exception cref="ArgumentException">A part of it cannot travel, or there is too much of it; the message names it.</exception>
+    /// <exception cref="JobRequestException">A part of it cannot travel, or there is too much of it; the message names it.</exception>
     /// <exception cref="InvalidOperationException">The program that it belongs to cannot be sent; the message says why.</exception>
     public static V1.Entrypoint ToWire(JobEntrypoint entrypoint, List<BlobSource> blobs)
     {
@@ -19,7 +19,21 @@ internal static class EntrypointWire
             return new V1.Entrypoint { Command = message };
         }
 
-        throw new NotSupportedException("Only commands can be submitted by this build.");
+        var method = (JobEntrypoint.Method)entrypoint;
+        var invocation = InvocationWriter.Write(method.Target, method.Arguments);
+        var app = AppLocation.Of(method.Target.Method.Module.Assembly);
+        var bundle = Bundle.OfApp(app);
+        blobs.AddRange(bundle.Blobs);
+        return new V1.Entrypoint
+        {
+            Dotnet = new V1.DotnetEntrypoint
+            {
+                App = app.App,
+                Bundle = bundle.Manifest.ToWire(),
+                Invocation = ToPayload(invocation, blobs),
+                Display = method.Display,
+            },
+        };
     }
 
     /// <summary>Bytes inside the message when they are few, else as a blob.</summary>

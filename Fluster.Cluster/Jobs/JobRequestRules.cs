@@ -9,13 +9,13 @@ internal static class JobRequestRules
     public const int MaxReplicas = 100_000;
     public const int MaxRetries = 1_000_000;
 
-    /// <exception cref="ArgumentException">The request cannot be right; the message says what is wrong.</exception>
+    /// <exception cref="JobRequestException">The request cannot be right; the message says what is wrong.</exception>
     public static void Check(JobRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
         if (Problem(request) is { } problem)
         {
-            throw new ArgumentException(problem, nameof(request));
+            throw new JobRequestException(problem);
         }
     }
 
