@@ -25,6 +25,7 @@ public class ProjectGraphTests
         ["Fluster.ServiceDefaults"] = [],
         ["Fluster.AppHost"] = ["Fluster.Hosting", "platform/AppModel"],
         ["Fluster.GcpEmulator"] = ["Fluster.Backends"],
+        ["platform/Grpc.Channels"] = ["platform/Grpc"],
         ["platform/Grpc.Core.Api"] = [],
         ["platform/Grpc.Net.Common"] = ["platform/Grpc"],
         ["platform/Grpc.Services"] = ["platform/Grpc"],
