@@ -40,6 +40,9 @@ public readonly record struct Fence(ulong Value) : IComparable<Fence>
     /// <inheritdoc/>
     public override string ToString() => Value.ToString();
 
-    /// <summary>The first fence of an epoch; the next ones count up from it.</summary>
-    internal static Fence FirstOf(long epoch) => new((ulong)epoch << CounterBits | 1);
+    /// <summary>The number of the placement in the life of the cluster, from 1. It goes on counting in the next epoch.</summary>
+    internal long Counter => (long)(Value & (1UL << CounterBits) - 1);
+
+    /// <summary>The fence of a placement that a controller of this epoch makes.</summary>
+    internal static Fence Of(long epoch, long counter) => new((ulong)epoch << CounterBits | (ulong)counter);
 }

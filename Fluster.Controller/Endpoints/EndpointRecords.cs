@@ -1,0 +1,13 @@
+namespace Fluster.Controller;
+
+/// <summary>Endpoints of the state as the rest of Fluster knows them.</summary>
+internal static class EndpointRecords
+{
+    public static RegisteredEndpoint ToDomain(this EndpointRecord endpoint) => new(endpoint.Id, endpoint.Namespace, endpoint.Name, endpoint.Address)
+    {
+        OwnerJob = endpoint.OwnerJob,
+        OwnerFence = endpoint.OwnerFence,
+        Metadata = endpoint.Metadata.ToDictionary(StringComparer.Ordinal),
+        RegisteredAt = DateTimeOffset.FromUnixTimeMilliseconds(endpoint.RegisteredAt),
+    };
+}

@@ -1,0 +1,85 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+
+namespace Fluster.Controller;
+
+/// <summary>Puts a controller together.</summary>
+internal static class ControllerApp
+{
+    /// <summary>Arguments of a command may have 4 MiB, and the environment comes on top.</summary>
+    private const int MostMessage = 8 << 20;
+
+    /// <summary>A worker may be sent all its attempts in one frame.</summary>
+    private const int MostSent = 64 << 20;
+
+    public static void AddController(this WebApplicationBuilder builder, Action<Exception> onFatal)
+    {
+        builder.AddServiceDefaults();
+        builder.AddRedisClient("registry");
+        var services = builder.Services;
+        services.AddOptions<ControllerOptions>().BindConfiguration(ControllerOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ControllerOptions>, ControllerOptionsRules>();
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
+
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => OpenedCluster.Open(SettingsOf(provider).DataDirectory));
+        services.AddSingleton(provider => KeyFiles.Load(provider.GetRequiredService<OpenedCluster>().Directory, SettingsOf(provider).ClusterKey));
+        services.AddSingleton(provider => LoopOf(provider, onFatal));
+        services.AddSingleton(provider => new LogStore(DirectoryOf(provider)));
+        services.AddSingleton(provider => new BlobStore(DirectoryOf(provider)));
+        services.AddSingleton(provider => new DiskSpace(DirectoryOf(provider), provider.GetRequiredService<TimeProvider>()));
+        foreach (var type in s_parts)
+        {
+            services.AddSingleton(type);
+        }
+
+        services.AddHostedService(provider => provider.GetRequiredService<ControllerRuntime>());
+        services.AddGrpc(grpc =>
+        {
+            grpc.Interceptors.Add<RejectionInterceptor>();
+            grpc.IgnoreUnknownServices = false;
+        });
+        services.AddRpcLimits(new Rpc.RpcLimits { MaxMessageSize = MostMessage });
+        services.PostConfigure<Grpc.AspNetCore.Server.GrpcServiceOptions>(grpc => grpc.MaxSendMessageSize = MostSent);
+        services.AddGrpcHealthChecks();
+        services.AddGrpcReflection();
+        services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = MostMessage);
+    }
+
+    public static void MapController(this WebApplication app)
+    {
+        app.UseMiddleware<TokenGate>();
+        app.MapDefaultEndpoints();
+        app.MapConnectService<ControllerService>();
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
+        app.MapGet("/", (ClusterCalls cluster) => StatusPage.Text(cluster.Status()));
+    }
+
+    private static readonly Type[] s_parts =
+    [
+        typeof(TokenVerifier), typeof(TokenIssuer), typeof(AttemptSpecs),
+        typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(RuntimeListeners), typeof(ShutdownSignal),
+        typeof(BlobChecks), typeof(JobInfos), typeof(ServedAddresses),
+        typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(ClusterCalls),
+        typeof(ControllerService), typeof(ControllerRuntime),
+    ];
+
+    private static ControllerOptions SettingsOf(IServiceProvider provider) => provider.GetRequiredService<IOptions<ControllerOptions>>().Value;
+
+    private static string DirectoryOf(IServiceProvider provider) => provider.GetRequiredService<OpenedCluster>().Directory.FullPath;
+
+    private static ClusterLoop LoopOf(IServiceProvider provider, Action<Exception> onFatal)
+    {
+        var settings = SettingsOf(provider);
+        var opened = provider.GetRequiredService<OpenedCluster>();
+        return new ClusterLoop(
+            opened.State,
+            new JobDirectory(),
+            opened.Store,
+            new LeaseSettings(settings.WorkerSuspectSeconds, settings.WorkerLostSeconds),
+            provider.GetRequiredService<TimeProvider>(),
+            onFatal,
+            provider.GetRequiredService<ILogger<ClusterLoop>>());
+    }
+}

@@ -1,0 +1,61 @@
+using Microsoft.Extensions.Options;
+
+namespace Fluster.Controller;
+
+/// <summary>The controller's settings, section <c>Fluster:Controller</c>.</summary>
+internal sealed class ControllerOptions
+{
+    public const string Section = "Fluster:Controller";
+
+    /// <summary>Where everything is kept: state, logs, blobs, the key. One controller at a time. Default: <c>.fluster/controller</c>.</summary>
+    public string DataDirectory { get; set; } = Path.Combine(".fluster", "controller");
+
+    /// <summary>The cluster's private key, PEM. Default: one that is made at the first start and kept in the data directory.</summary>
+    public string? ClusterKey { get; set; }
+
+    /// <summary>Whether live jobs are killed, with the reason "shutdown", when the controller is asked to stop. Default: they go on.</summary>
+    public bool KillJobsOnShutdown { get; set; }
+
+    /// <summary>Seconds of silence after which a worker gets no new work. Default: 15.</summary>
+    public int WorkerSuspectSeconds { get; set; } = 15;
+
+    /// <summary>Seconds of silence after which a worker's attempts are given up. Default: 60.</summary>
+    public int WorkerLostSeconds { get; set; } = 60;
+}
+
+/// <summary>Says what is wrong with a setting and where it is.</summary>
+internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ControllerOptions options)
+    {
+        var problems = new List<string>();
+        if (string.IsNullOrWhiteSpace(options.DataDirectory))
+        {
+            problems.Add($"{ControllerOptions.Section}:DataDirectory is empty: it names the directory in which the controller keeps its state.");
+        }
+
+        if (options.WorkerSuspectSeconds < 1)
+        {
+            problems.Add($"{ControllerOptions.Section}:WorkerSuspectSeconds is {options.WorkerSuspectSeconds}: it must be at least 1.");
+        }
+
+        if (options.WorkerLostSeconds <= options.WorkerSuspectSeconds)
+        {
+            problems.Add($"{ControllerOptions.Section}:WorkerLostSeconds is {options.WorkerLostSeconds}: it must be more than WorkerSuspectSeconds, which is {options.WorkerSuspectSeconds}.");
+        }
+
+        if (!string.IsNullOrEmpty(options.ClusterKey))
+        {
+            try
+            {
+                using var key = Cluster.ClusterKey.Parse(options.ClusterKey);
+            }
+            catch (FormatException exception)
+            {
+                problems.Add($"{ControllerOptions.Section}:ClusterKey: {exception.Message}");
+            }
+        }
+
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+}

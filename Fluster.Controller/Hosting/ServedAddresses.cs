@@ -1,0 +1,23 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace Fluster.Controller;
+
+/// <summary>Where this controller listens, as it turned out.</summary>
+internal sealed class ServedAddresses(IServer server, IConfiguration configuration)
+{
+    /// <summary>Of the pages and the Connect protocol; empty when there is none.</summary>
+    public string Http => Find("http");
+
+    /// <summary>Of gRPC.</summary>
+    public string Grpc => Find("grpc");
+
+    // Kestrel opens the endpoints in the order of the configuration, and lists them in that order.
+    private string Find(string name)
+    {
+        var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses.ToList() ?? [];
+        var place = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint.Key).ToList()
+            .FindIndex(key => string.Equals(key, name, StringComparison.OrdinalIgnoreCase));
+        return place >= 0 && place < addresses.Count ? addresses[place] : "";
+    }
+}

@@ -1,0 +1,28 @@
+using Google.Protobuf.WellKnownTypes;
+
+namespace Fluster.Controller;
+
+/// <summary>What a worker is told to run, made from the job's request.</summary>
+internal sealed class AttemptSpecs(TokenIssuer tokens)
+{
+    public V1.AttemptSpec Of(JobRecord job, AttemptRecord attempt)
+    {
+        var request = V1.JobSpec.Parser.ParseFrom(job.Request.Span);
+        var spec = new V1.AttemptSpec
+        {
+            JobId = job.Id.ToString(),
+            Namespace = job.Namespace.ToString(),
+            TaskIndex = attempt.TaskIndex,
+            TaskCount = job.Terms.Replicas,
+            Entrypoint = request.Entrypoint,
+            Environment = request.Environment,
+            Resources = request.Resources,
+            ExecutionTimeout = job.Terms.ExecutionTimeout > 0 ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(job.Terms.ExecutionTimeout)) : null,
+            Token = tokens.ForAttempt(job, attempt),
+            Trace = job.Trace.IsEmpty ? null : V1.TraceContext.Parser.ParseFrom(job.Trace.Span),
+            AttemptNumber = attempt.Number,
+        };
+        spec.Ports.AddRange(request.Ports);
+        return spec;
+    }
+}

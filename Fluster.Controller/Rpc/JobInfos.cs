@@ -1,0 +1,99 @@
+using Google.Protobuf.WellKnownTypes;
+
+namespace Fluster.Controller;
+
+/// <summary>Jobs as readers see them. Secrets of their environments are not here.</summary>
+internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
+{
+    private const int MostDisplayed = 200;
+
+    /// <param name="state">Where the job is from.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="withTasks">Its tasks and attempts as well.</param>
+    public V1.JobInfo Of(ClusterState state, JobRecord job, bool withTasks)
+    {
+        var request = V1.JobSpec.Parser.ParseFrom(job.Request.Span);
+        var info = new V1.JobInfo
+        {
+            JobId = job.Id.ToString(),
+            Name = job.Terms.Name,
+            Namespace = job.Namespace.ToString(),
+            ParentId = job.Id.Parent?.ToString() ?? "",
+            State = job.State.ToWire(),
+            Stopping = job.Stopping,
+            Failure = job.State is JobState.Succeeded || !job.State.IsTerminal ? null : job.Failure?.ToWire(),
+            PendingReason = job.State == JobState.Pending ? PendingReason.Of(state, job, loop.Now().Time, links.TakesWork) : "",
+            Replicas = job.Terms.Replicas,
+            Entrypoint = Display(request.Entrypoint),
+            Resources = request.Resources,
+            CreatedAt = Time(job.CreatedAt),
+            StartedAt = Time(job.StartedAt),
+            EndedAt = Time(job.EndedAt),
+            Priority = (V1.Priority)(job.Terms.Priority ?? JobPriority.Interactive),
+            RequestId = job.RequestId,
+        };
+        if (withTasks)
+        {
+            for (var index = 0; index < job.Terms.Replicas; index++)
+            {
+                info.Tasks.Add(TaskOf(state, job, index));
+            }
+        }
+
+        return info;
+    }
+
+    private static V1.TaskInfo TaskOf(ClusterState state, JobRecord job, int index)
+    {
+        var task = state.TaskOf(job, index);
+        var taskState = task?.State ?? JobState.Pending;
+        var info = new V1.TaskInfo
+        {
+            Index = index,
+
+            // What never ran, or waited for another attempt, ended with its job.
+            State = (job.State.IsTerminal && !taskState.IsTerminal ? job.State == JobState.Unschedulable ? job.State : JobState.Killed : taskState).ToWire(),
+            Failures = task?.Failures ?? 0,
+            Preemptions = task?.Losses ?? 0,
+        };
+        foreach (var fence in task?.Attempts ?? [])
+        {
+            if (state.Attempt(fence) is { } attempt)
+            {
+                info.Attempts.Add(AttemptOf(state, attempt));
+            }
+        }
+
+        return info;
+    }
+
+    private static V1.AttemptInfo AttemptOf(ClusterState state, AttemptRecord attempt)
+    {
+        var info = new V1.AttemptInfo
+        {
+            Fence = attempt.Fence.Value,
+            WorkerId = state.Workers.Find(attempt.WorkerUid)!.Id.ToString(),
+            State = attempt.State.ToWire(),
+            PlacedAt = Time(attempt.PlacedAt),
+            StartedAt = Time(attempt.StartedAt),
+            EndedAt = Time(attempt.EndedAt),
+            Failure = attempt.Failure?.ToWire(),
+        };
+        foreach (var port in attempt.Ports)
+        {
+            info.Ports[port.Name] = port.Port;
+        }
+
+        return info;
+    }
+
+    private static string Display(V1.Entrypoint entrypoint)
+    {
+        var text = entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Command
+            ? string.Join(' ', entrypoint.Command.Argv.Take(MostDisplayed))
+            : entrypoint.Dotnet.Display.Length > 0 ? entrypoint.Dotnet.Display : entrypoint.Dotnet.App;
+        return text.Length <= MostDisplayed ? text : text[..MostDisplayed] + "…";
+    }
+
+    private static Timestamp? Time(long wall) => wall == 0 ? null : Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(wall));
+}

@@ -1,0 +1,95 @@
+namespace Fluster.Controller;
+
+/// <summary>
+/// Runs the scheduler beside the loop: at once when something changed after a quiet time, at most every 20 ms when much does. It never has two
+/// passes under way, so each works on a state that shows what the last one did.
+/// </summary>
+internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks links, TimeProvider time, ILogger<SchedulerService> logger) : ICommitListener
+{
+    private const int MostPerInput = 500;
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
+
+    private readonly Lock _gate = new();
+    private readonly Signal _signal = new();
+    private HashSet<long> _changed = [];
+
+    public void OnCommitted(ClusterState state, Batch batch)
+    {
+        if (batch.Jobs.Count == 0 && batch.Tasks.Count == 0 && batch.Workers.Count == 0)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            foreach (var (uid, job) in batch.Jobs)
+            {
+                _changed.Add(uid);
+            }
+
+            foreach (var (_, task) in batch.Tasks)
+            {
+                _changed.Add(task.JobUid);
+            }
+        }
+
+        _signal.Set();
+    }
+
+    /// <summary>A worker can be reached again, or takes work again.</summary>
+    public void WorkersChanged() => _signal.Set();
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var scheduler = new Scheduler(loop.Current);
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var started = time.GetTimestamp();
+            try
+            {
+                await PassAsync(scheduler, cancellationToken);
+            }
+#pragma warning disable CA1031 // A pass that fails is logged and tried again: jobs must not stop being placed for good.
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+#pragma warning restore CA1031
+            {
+                Log.PassFailed(logger, exception);
+                scheduler = new Scheduler(loop.Current);
+            }
+
+            await _signal.WaitAsync(UntilDue(scheduler), time, cancellationToken);
+            var pause = s_interval - time.GetElapsedTime(started);
+            if (pause > TimeSpan.Zero)
+            {
+                await Task.Delay(pause, time, cancellationToken);
+            }
+        }
+    }
+
+    private async Task PassAsync(Scheduler scheduler, CancellationToken cancellationToken)
+    {
+        HashSet<long> changed;
+        lock (_gate)
+        {
+            (changed, _changed) = (_changed, []);
+        }
+
+        // Read after the changes were taken: a change that this state does not show comes again.
+        var state = loop.Current;
+        scheduler.Update(state, changed);
+        var placements = scheduler.Plan(state, loop.Now().Time, links.TakesWork);
+        var inputs = placements.Chunk(MostPerInput).Select(chunk => loop.ApplyAsync(new ClusterInput.Place([.. chunk]), cancellationToken));
+        await Task.WhenAll(inputs.ToArray());
+    }
+
+    private TimeSpan UntilDue(Scheduler scheduler) => scheduler.NextDue == long.MaxValue
+        ? Timeout.InfiniteTimeSpan
+        : TimeSpan.FromMilliseconds(Math.Max(1, scheduler.NextDue - loop.Now().Time));
+
+    private static partial class Log
+    {
+        [LoggerMessage(110, LogLevel.Error, "A pass of the scheduler failed; it is tried again")]
+        public static partial void PassFailed(ILogger logger, Exception exception);
+    }
+}

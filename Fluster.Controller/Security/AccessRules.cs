@@ -1,0 +1,55 @@
+using System.Collections.Frozen;
+
+namespace Fluster.Controller;
+
+/// <summary>Who may call what. What is not in this table is refused to everybody.</summary>
+internal static class AccessRules
+{
+    private const string Service = "/fluster.cluster.v1.ControllerService/";
+
+    private static readonly string[] s_users = [TokenRoles.Admin, TokenRoles.Service, TokenRoles.Job];
+    private static readonly string[] s_everybody = [TokenRoles.Admin, TokenRoles.Service, TokenRoles.Job, TokenRoles.Worker];
+    private static readonly string[] s_operators = [TokenRoles.Admin, TokenRoles.Service];
+    private static readonly string[] s_workers = [TokenRoles.Worker];
+    private static readonly string[] s_admins = [TokenRoles.Admin];
+
+    private static readonly FrozenDictionary<string, string[]> s_roles = new Dictionary<string, string[]>(StringComparer.Ordinal)
+    {
+        [Service + "LaunchJob"] = s_users,
+        [Service + "GetJobStatus"] = s_users,
+        [Service + "WatchJob"] = s_users,
+        [Service + "TerminateJob"] = s_users,
+        [Service + "ListJobs"] = s_users,
+        [Service + "GetResult"] = s_users,
+        [Service + "StreamLogs"] = s_users,
+        [Service + "HasBlobs"] = s_everybody,
+        [Service + "UploadBlobs"] = s_everybody,
+        [Service + "GetBlob"] = s_everybody,
+        [Service + "WorkerLink"] = s_workers,
+        [Service + "WorkerLogs"] = s_workers,
+        [Service + "ListWorkers"] = s_operators,
+        [Service + "RegisterEndpoint"] = s_users,
+        [Service + "UnregisterEndpoint"] = s_users,
+        [Service + "LookupEndpoints"] = s_users,
+        [Service + "ListEndpoints"] = s_users,
+        [Service + "GetClusterStatus"] = s_users,
+        ["/grpc.health.v1.Health/Watch"] = s_everybody,
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = s_operators,
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = s_operators,
+        ["/"] = s_admins,
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>What may be asked without a token: whether the process lives, in one word.</summary>
+    public static bool IsOpen(string method, string path) => path switch
+    {
+        "/alive" or "/health" => HttpMethods.IsGet(method),
+        "/grpc.health.v1.Health/Check" => true,
+        _ => false,
+    };
+
+    /// <summary>Whether a role may call a path.</summary>
+    public static bool Allows(string path, string role) => s_roles.TryGetValue(path, out var roles) && roles.Contains(role, StringComparer.Ordinal);
+
+    /// <summary>The paths that somebody may call.</summary>
+    public static IEnumerable<string> Paths => s_roles.Keys;
+}

@@ -1,0 +1,18 @@
+namespace Fluster.Controller;
+
+/// <summary>Who makes a call, as the token says.</summary>
+internal sealed record Caller(TokenClaims Claims)
+{
+    public bool IsAdmin => Claims.Role == TokenRoles.Admin;
+
+    public bool IsJob => Claims.Role == TokenRoles.Job;
+
+    /// <summary>The attempt that calls; none for others than jobs.</summary>
+    public Fence Fence => new(Claims.Fence ?? 0);
+
+    /// <summary>The namespace of what the caller does without naming one.</summary>
+    public Namespace Namespace { get; } = Namespace.IsValid(Claims.Namespace) ? Namespace.Parse(Claims.Namespace!) : Namespace.Default;
+
+    /// <summary>Whether the caller may see and change what is in a namespace.</summary>
+    public bool MayUse(Namespace @namespace) => IsAdmin || @namespace == Namespace;
+}

@@ -1,0 +1,93 @@
+using System.Text.Json;
+using Grpc.Core;
+
+namespace Fluster.Controller;
+
+/// <summary>
+/// Stands before everything that the controller serves: without a valid token that allows the call, nothing behind it runs. The answer
+/// fits the protocol of the caller.
+/// </summary>
+internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, ClusterLoop loop)
+{
+    private const string Bearer = "Bearer ";
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value ?? "";
+        if (AccessRules.IsOpen(context.Request.Method, path))
+        {
+            return next(context);
+        }
+
+        if (ProtocolProblem(context.Request) is { } mismatch)
+        {
+            return RefuseAsync(context, StatusCode.FailedPrecondition, mismatch);
+        }
+
+        string? header = context.Request.Headers.Authorization;
+        if (header is null || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return RefuseAsync(context, StatusCode.Unauthenticated, "This needs a token: send 'authorization: Bearer TOKEN'.");
+        }
+
+        if (verifier.Verify(header[Bearer.Length..].Trim(), out var problem) is not { } caller)
+        {
+            return RefuseAsync(context, StatusCode.Unauthenticated, problem ?? "The token is not one of this cluster.");
+        }
+
+        if (caller.IsJob && loop.Current.Attempt(caller.Fence) is not { IsLive: true })
+        {
+            return RefuseAsync(context, StatusCode.Unauthenticated, $"The token counts while attempt {caller.Fence} of job '{caller.Claims.Job}' is live, and it has ended.");
+        }
+
+        if (!AccessRules.Allows(path, caller.Claims.Role))
+        {
+            return RefuseAsync(context, StatusCode.PermissionDenied, $"A token of the role '{caller.Claims.Role}' does not allow {path}.");
+        }
+
+        context.Features.Set(caller);
+        return next(context);
+    }
+
+    private static string? ProtocolProblem(HttpRequest request)
+    {
+        string? version = request.Headers[ProtocolVersion.Metadata];
+        if (version is null)
+        {
+            return null;
+        }
+
+        var dot = version.IndexOf('.', StringComparison.Ordinal);
+        return int.TryParse(dot < 0 ? version : version[..dot], out var major) && major == ProtocolVersion.Major
+            ? null
+            : $"The caller speaks protocol version '{version}' and this controller {ProtocolVersion.Current}: update the older one.";
+    }
+
+    private static Task RefuseAsync(HttpContext context, StatusCode code, string message)
+    {
+        var response = context.Response;
+        if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true)
+        {
+            response.StatusCode = StatusCodes.Status200OK;
+            response.ContentType = "application/grpc";
+            response.Headers["grpc-status"] = ((int)code).ToString();
+            response.Headers["grpc-message"] = Uri.EscapeDataString(message);
+            return Task.CompletedTask;
+        }
+
+        var (status, name) = code switch
+        {
+            StatusCode.Unauthenticated => (StatusCodes.Status401Unauthorized, "unauthenticated"),
+            StatusCode.PermissionDenied => (StatusCodes.Status403Forbidden, "permission_denied"),
+            _ => (StatusCodes.Status400BadRequest, "failed_precondition"),
+        };
+        response.StatusCode = status;
+        response.ContentType = "application/json";
+        if (status == StatusCodes.Status401Unauthorized)
+        {
+            response.Headers.WWWAuthenticate = "Bearer";
+        }
+
+        return response.WriteAsync(JsonSerializer.Serialize(new Dictionary<string, string>(StringComparer.Ordinal) { ["code"] = name, ["message"] = message }));
+    }
+}

@@ -1,0 +1,86 @@
+using System.Collections.Immutable;
+
+namespace Fluster.Controller;
+
+/// <summary>Everything that can happen to a cluster. Ids and times come in here; the rules make none.</summary>
+internal abstract record ClusterInput
+{
+    private ClusterInput()
+    {
+    }
+
+    /// <param name="Id">As the client made it.</param>
+    /// <param name="RequestId">The same one again returns the job that it made.</param>
+    /// <param name="Namespace">Where the job counts.</param>
+    /// <param name="Terms">What the rules need of the request.</param>
+    /// <param name="Request">The whole request, serialized.</param>
+    /// <param name="Trace">The submitter's trace context, serialized.</param>
+    /// <param name="ParentFence">The attempt that submits; none when the submitter is not a job.</param>
+    public sealed record SubmitJob(
+        JobId Id, string RequestId, Namespace Namespace, JobTerms Terms, ReadOnlyMemory<byte> Request, ReadOnlyMemory<byte> Trace, Fence ParentFence)
+        : ClusterInput;
+
+    public sealed record TerminateJob(long JobUid, KillCause Cause) : ClusterInput;
+
+    /// <summary>Goes on with stopping the children of a job whose tree was too big for one step.</summary>
+    public sealed record StopChildren(long JobUid) : ClusterInput;
+
+    /// <summary>Stops every live job from a uid on, some at a time.</summary>
+    public sealed record StopAll(KillCause Cause, long From = 1) : ClusterInput;
+
+    /// <summary>What the scheduler decided. Each one is checked again, and a stale one is dropped.</summary>
+    public sealed record Place(ImmutableArray<Placement> Placements) : ClusterInput;
+
+    /// <summary>A worker came, for the first time, again, or as a new incarnation.</summary>
+    public sealed record Hello(WorkerId Worker, ulong Incarnation, WorkerTraits Traits, ImmutableArray<Observation> Holdings) : ClusterInput;
+
+    /// <summary>What a worker saw of its attempts.</summary>
+    /// <param name="WorkerUid">Who.</param>
+    /// <param name="Incarnation">Which start of it; another than the current one changes nothing.</param>
+    /// <param name="Seen">What it holds or has ended.</param>
+    /// <param name="Missing">What it was told to hold, confirmed, and then left out of a complete set.</param>
+    public sealed record Observe(long WorkerUid, ulong Incarnation, ImmutableArray<Observation> Seen, ImmutableArray<Fence> Missing) : ClusterInput;
+
+    /// <summary>The lease tracker noticed something about a worker.</summary>
+    public sealed record Silence(long WorkerUid, ulong Incarnation, WorkerEvent Event) : ClusterInput;
+
+    /// <summary>Goes on with giving up the attempts of a lost worker.</summary>
+    public sealed record GiveUpLost(long WorkerUid) : ClusterInput;
+
+    /// <summary>Something is due.</summary>
+    public sealed record Tick : ClusterInput;
+
+    public sealed record RegisterEndpoint(
+        EndpointId Id, Namespace Namespace, string Name, string Address, ImmutableArray<KeyValuePair<string, string>> Metadata, Fence Owner)
+        : ClusterInput;
+
+    /// <param name="Id">Which one; removing one that is gone is fine.</param>
+    /// <param name="Namespace">Only when it is in this namespace; null: in any.</param>
+    public sealed record UnregisterEndpoint(EndpointId Id, Namespace? Namespace) : ClusterInput;
+}
+
+/// <summary>One decision of the scheduler.</summary>
+internal readonly record struct Placement(long JobUid, int TaskIndex, long WorkerUid);
+
+/// <summary>What a worker says of one attempt.</summary>
+internal sealed record Observation(Fence Fence, AttemptPhase Phase)
+{
+    public ImmutableArray<PortRecord> Ports { get; init; } = [];
+
+    /// <summary>With <see cref="AttemptPhase.Ended"/>; null then means that the worker cannot say.</summary>
+    public AttemptOutcome? Outcome { get; init; }
+}
+
+/// <summary>How far an attempt is on its worker. Numbers are those of the wire.</summary>
+internal enum AttemptPhase
+{
+    Preparing = 1,
+    Running = 2,
+    Ended = 3,
+}
+
+/// <summary>How an attempt ended, as its worker tells it.</summary>
+/// <param name="Failure">Null: it succeeded.</param>
+/// <param name="Result">What it returned; null when nothing.</param>
+/// <param name="Logs">What it wrote.</param>
+internal sealed record AttemptOutcome(JobFailure? Failure, ResultRecord? Result, LogTotalsRecord Logs);

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+
+namespace Fluster.Controller;
+
+/// <summary>One step in the making: what it has changed so far, over the view that it started from.</summary>
+internal sealed class StepDraft(ClusterView view, ClusterNow now)
+{
+    private readonly ClusterChanges _changes = new();
+    private List<ClusterEffect>? _effects;
+
+    public ClusterView View { get; } = view;
+
+    public ClusterNow Now { get; } = now;
+
+    /// <summary>Jobs stopped and attempts ended so far: a step that has done much leaves the rest to a following one.</summary>
+    public int Work { get; set; }
+
+    public ClusterMeta Meta
+    {
+        get => _changes.Meta ?? View.Meta;
+        set => _changes.Meta = value;
+    }
+
+    public JobRecord? FindJob(long uid) => _changes.Jobs.Find(uid) ?? View.Job(uid);
+
+    public JobRecord Job(long uid) => FindJob(uid) ?? throw new UnreachableException($"There is no job {uid}.");
+
+    public TaskRecord? FindTask(JobRecord job, int index) => _changes.Tasks.Find(job.FirstTask + index) ?? View.Task(job.FirstTask + index);
+
+    public AttemptRecord? FindAttempt(Fence fence) =>
+        (_changes.Attempts.Find(fence.Counter) ?? View.Attempt(fence.Counter)) is { } attempt && attempt.Fence == fence ? attempt : null;
+
+    public WorkerRecord? FindWorker(long uid) => _changes.Workers.Find(uid) ?? View.Worker(uid);
+
+    public void Put(JobRecord job) => _changes.Jobs.Put(job.Uid, job);
+
+    public void Put(TaskRecord task) => _changes.Tasks.Put(task.Uid, task);
+
+    public void Put(AttemptRecord attempt) => _changes.Attempts.Put(attempt.Uid, attempt);
+
+    public void Put(WorkerRecord worker) => _changes.Workers.Put(worker.Uid, worker);
+
+    public void Add(EndpointRecord endpoint)
+    {
+        Meta = Meta with { NextEndpoint = Meta.NextEndpoint + 1, EndpointVersion = Meta.EndpointVersion + 1 };
+        _changes.Endpoints.Put(endpoint.Uid, endpoint);
+    }
+
+    public void Remove(EndpointRecord endpoint)
+    {
+        Meta = Meta with { EndpointVersion = Meta.EndpointVersion + 1 };
+        _changes.RemovedEndpoints.Add(endpoint);
+    }
+
+    public void Effect(ClusterEffect effect)
+    {
+        _effects ??= [];
+        if (!_effects.Contains(effect))
+        {
+            _effects.Add(effect);
+        }
+    }
+
+    public StepResult Accepted(long subject = 0, bool existed = false) => new(_changes, _effects ?? (IReadOnlyList<ClusterEffect>)[], null, subject, existed);
+
+    public static StepResult Rejected(RejectionKind kind, string message) => new(new ClusterChanges(), [], new Rejection(kind, message));
+}

@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+
+namespace Fluster.Controller;
+
+/// <summary>How long a worker has been silent, in words.</summary>
+internal enum WorkerState
+{
+    Alive = 1,
+
+    /// <summary>Silent for a while: gets no new work.</summary>
+    Suspect = 2,
+
+    /// <summary>Silent for so long that its attempts were given up.</summary>
+    Lost = 3,
+}
+
+/// <summary>What can happen to a worker.</summary>
+internal enum WorkerEvent
+{
+    Heard,
+    Silent,
+    SilentForLong,
+}
+
+/// <summary>What a worker said of itself when it said Hello.</summary>
+internal sealed record WorkerTraits
+{
+    public ResourceShape Capacity { get; init; } = ResourceShape.None;
+
+    public int MaxConcurrentJobs { get; init; }
+
+    public string Region { get; init; } = "";
+
+    /// <summary>All of it (a serialized WorkerCapabilities), for readers.</summary>
+    public ReadOnlyMemory<byte> Capabilities { get; init; }
+}
+
+/// <summary>One worker. It keeps its uid for good and gets a new incarnation at each of its starts.</summary>
+internal sealed record WorkerRecord
+{
+    public required long Uid { get; init; }
+
+    public required WorkerId Id { get; init; }
+
+    public required ulong Incarnation { get; init; }
+
+    public required WorkerTraits Traits { get; init; }
+
+    public WorkerState State { get; init; } = WorkerState.Alive;
+
+    /// <summary>Wall clock of its last Hello.</summary>
+    public long ConnectedAt { get; init; }
+
+    /// <summary>
+    /// Every attempt that was placed here and is not known to be dead, in the order of placement. Follows from the attempts, so it is not stored.
+    /// </summary>
+    public ImmutableArray<Fence> Held { get; init; } = [];
+
+    /// <summary>What those attempts hold. Follows from the attempts, so it is not stored.</summary>
+    public ResourceUse Used { get; init; }
+
+    /// <summary>The worker after an event. This table is all that silence does to a worker.</summary>
+    public WorkerRecord After(WorkerEvent workerEvent) => (State, workerEvent) switch
+    {
+        (WorkerState.Alive, WorkerEvent.Heard) => this,
+        (WorkerState.Suspect, WorkerEvent.Heard) => this with { State = WorkerState.Alive },
+
+        // Its attempts were given up; only a Hello says what became of them.
+        (WorkerState.Lost, WorkerEvent.Heard) => this,
+
+        (WorkerState.Alive, WorkerEvent.Silent) => this with { State = WorkerState.Suspect },
+        (WorkerState.Suspect or WorkerState.Lost, WorkerEvent.Silent) => this,
+
+        (WorkerState.Alive or WorkerState.Suspect, WorkerEvent.SilentForLong) => this with { State = WorkerState.Lost },
+        (WorkerState.Lost, WorkerEvent.SilentForLong) => this,
+
+        _ => throw new UnreachableException($"A worker cannot be {State} at {workerEvent}."),
+    };
+
+    /// <summary>Whether a task of this shape has room here now.</summary>
+    public bool HasRoomFor(ResourceShape shape) =>
+        State == WorkerState.Alive
+        && Held.Length < Traits.MaxConcurrentJobs
+        && CouldEverHold(shape)
+        && Used.CpuMillis + shape.CpuMillis <= Traits.Capacity.CpuMillis
+        && Used.MemoryBytes + shape.MemoryBytes <= Traits.Capacity.MemoryBytes
+        && Used.DiskBytes + shape.DiskBytes <= Traits.Capacity.DiskBytes
+        && Used.Gpus + shape.Gpus <= Traits.Capacity.Gpus;
+
+    /// <summary>Whether a task of this shape would have room here if nothing else were here.</summary>
+    public bool CouldEverHold(ResourceShape shape) =>
+        shape.CpuMillis <= Traits.Capacity.CpuMillis
+        && shape.MemoryBytes <= Traits.Capacity.MemoryBytes
+        && shape.DiskBytes <= Traits.Capacity.DiskBytes
+        && shape.Gpus <= Traits.Capacity.Gpus
+        && (shape.GpuVariant.Length == 0 || shape.GpuVariant == "auto" || shape.GpuVariant == Traits.Capacity.GpuVariant)
+        && (shape.TpuVariant.Length == 0 || shape.TpuVariant == Traits.Capacity.TpuVariant)
+        && (shape.Preemptible || !Traits.Capacity.Preemptible)
+        && shape.AllowsRegion(Traits.Region);
+}

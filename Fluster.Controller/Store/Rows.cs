@@ -1,0 +1,324 @@
+using Fluster.Store.V1;
+using Google.Protobuf;
+
+namespace Fluster.Controller;
+
+/// <summary>Records as rows and back. What follows from other rows is not written.</summary>
+internal static class Rows
+{
+    public static MetaRow ToRow(ClusterMeta meta) => new()
+    {
+        ClusterId = meta.ClusterId,
+        Epoch = meta.Epoch,
+        Time = meta.Time,
+        NextJob = meta.NextJob,
+        NextTask = meta.NextTask,
+        NextAttempt = meta.NextAttempt,
+        NextWorker = meta.NextWorker,
+        NextEndpoint = meta.NextEndpoint,
+        EndpointVersion = meta.EndpointVersion,
+    };
+
+    public static ClusterMeta ToRecord(MetaRow row) => new()
+    {
+        ClusterId = row.ClusterId,
+        Epoch = row.Epoch,
+        Time = row.Time,
+        NextJob = row.NextJob,
+        NextTask = row.NextTask,
+        NextAttempt = row.NextAttempt,
+        NextWorker = row.NextWorker,
+        NextEndpoint = row.NextEndpoint,
+        EndpointVersion = row.EndpointVersion,
+    };
+
+    public static RequestRow ToRequestRow(JobRecord job) => new()
+    {
+        Spec = UnsafeByteOperations.UnsafeWrap(job.Request),
+        Trace = UnsafeByteOperations.UnsafeWrap(job.Trace),
+    };
+
+    public static JobRow ToRow(JobRecord job)
+    {
+        var row = new JobRow
+        {
+            Id = job.Id.ToString(),
+            RequestId = job.RequestId,
+            Namespace = job.Namespace.ToString(),
+            Terms = ToRow(job.Terms),
+            ParentUid = job.ParentUid,
+            ParentFence = job.ParentFence.Value,
+            Generation = job.Generation,
+            PreviousUid = job.PreviousUid,
+            FirstTask = job.FirstTask,
+            State = (int)job.State,
+            Stopping = job.Stopping,
+            Verdict = (int)job.Verdict,
+            StopCause = (int)job.StopCause,
+            Building = job.Building,
+            Running = job.Running,
+            Succeeded = job.Succeeded,
+            Ended = job.Ended,
+            SchedulingDue = job.SchedulingDue,
+            CreatedAt = job.CreatedAt,
+            StartedAt = job.StartedAt,
+            EndedAt = job.EndedAt,
+        };
+        if (job.Failure is { } failure)
+        {
+            row.Failure = failure.ToWire();
+        }
+
+        return row;
+    }
+
+    public static JobRecord ToRecord(long uid, JobRow row, RequestRow request, Func<string, Namespace> namespaceOf) => new()
+    {
+        Uid = uid,
+        Id = JobId.Parse(row.Id),
+        RequestId = row.RequestId,
+        Namespace = namespaceOf(row.Namespace),
+        Terms = ToRecord(row.Terms),
+        Request = request.Spec.Memory,
+        Trace = request.Trace.Memory,
+        ParentUid = row.ParentUid,
+        ParentFence = new Fence(row.ParentFence),
+        Generation = row.Generation,
+        PreviousUid = row.PreviousUid,
+        FirstTask = row.FirstTask,
+        State = (JobState)row.State,
+        Stopping = row.Stopping,
+        Verdict = (JobState)row.Verdict,
+        StopCause = (KillCause)row.StopCause,
+        Failure = row.Failure?.ToDomain(),
+        Building = row.Building,
+        Running = row.Running,
+        Succeeded = row.Succeeded,
+        Ended = row.Ended,
+        SchedulingDue = row.SchedulingDue,
+        CreatedAt = row.CreatedAt,
+        StartedAt = row.StartedAt,
+        EndedAt = row.EndedAt,
+    };
+
+    public static TaskRow ToRow(TaskRecord task)
+    {
+        var row = new TaskRow
+        {
+            JobUid = task.JobUid,
+            Index = task.Index,
+            State = (int)task.State,
+            Failures = task.Failures,
+            Losses = task.Losses,
+            FreeInARow = task.FreeInARow,
+            NotBefore = task.NotBefore,
+            LiveChildren = task.LiveChildren,
+        };
+        foreach (var fence in task.Attempts)
+        {
+            row.Attempts.Add(fence.Value);
+        }
+
+        if (task.Result is { } result)
+        {
+            row.Result = result.ToWire();
+        }
+
+        return row;
+    }
+
+    public static TaskRecord ToRecord(long uid, TaskRow row) => new()
+    {
+        Uid = uid,
+        JobUid = row.JobUid,
+        Index = row.Index,
+        State = (JobState)row.State,
+        Attempts = [.. row.Attempts.Select(value => new Fence(value))],
+        Failures = row.Failures,
+        Losses = row.Losses,
+        FreeInARow = row.FreeInARow,
+        NotBefore = row.NotBefore,
+        LiveChildren = row.LiveChildren,
+        Result = row.Result.ToRecord(),
+    };
+
+    public static AttemptRow ToRow(AttemptRecord attempt)
+    {
+        var row = new AttemptRow
+        {
+            Fence = attempt.Fence.Value,
+            JobUid = attempt.JobUid,
+            TaskIndex = attempt.TaskIndex,
+            WorkerUid = attempt.WorkerUid,
+            Incarnation = attempt.Incarnation,
+            Number = attempt.Number,
+            State = (int)attempt.State,
+            Dead = attempt.Dead,
+            StopCause = (int)(attempt.StopCause ?? default),
+            TimedOut = attempt.TimedOut,
+            ExecutionDue = attempt.ExecutionDue,
+            PlacedAt = attempt.PlacedAt,
+            StartedAt = attempt.StartedAt,
+            EndedAt = attempt.EndedAt,
+        };
+        foreach (var port in attempt.Ports)
+        {
+            row.Ports.Add(new PortRow { Name = port.Name, Port = port.Port });
+        }
+
+        if (attempt.Failure is { } failure)
+        {
+            row.Failure = failure.ToWire();
+        }
+
+        if (attempt.Logs is { } logs)
+        {
+            row.Logs = logs.ToWire();
+        }
+
+        return row;
+    }
+
+    public static AttemptRecord ToRecord(AttemptRow row) => new()
+    {
+        Fence = new Fence(row.Fence),
+        JobUid = row.JobUid,
+        TaskIndex = row.TaskIndex,
+        WorkerUid = row.WorkerUid,
+        Incarnation = row.Incarnation,
+        Number = row.Number,
+        State = (JobState)row.State,
+        Dead = row.Dead,
+        StopCause = row.StopCause == 0 ? null : (KillCause)row.StopCause,
+        TimedOut = row.TimedOut,
+        Ports = [.. row.Ports.Select(port => new PortRecord(port.Name, port.Port))],
+        Failure = row.Failure?.ToDomain(),
+        Logs = row.Logs is null ? null : row.Logs.ToRecord(),
+        ExecutionDue = row.ExecutionDue,
+        PlacedAt = row.PlacedAt,
+        StartedAt = row.StartedAt,
+        EndedAt = row.EndedAt,
+    };
+
+    public static WorkerRow ToRow(WorkerRecord worker) => new()
+    {
+        Id = worker.Id.ToString(),
+        Incarnation = worker.Incarnation,
+        Capacity = ToRow(worker.Traits.Capacity),
+        MaxConcurrentJobs = worker.Traits.MaxConcurrentJobs,
+        Region = worker.Traits.Region,
+        Capabilities = UnsafeByteOperations.UnsafeWrap(worker.Traits.Capabilities),
+        State = (int)worker.State,
+        ConnectedAt = worker.ConnectedAt,
+    };
+
+    public static WorkerRecord ToRecord(long uid, WorkerRow row) => new()
+    {
+        Uid = uid,
+        Id = WorkerId.Parse(row.Id),
+        Incarnation = row.Incarnation,
+        Traits = new WorkerTraits
+        {
+            Capacity = ToRecord(row.Capacity),
+            MaxConcurrentJobs = row.MaxConcurrentJobs,
+            Region = row.Region,
+            Capabilities = row.Capabilities.Memory,
+        },
+        State = (WorkerState)row.State,
+        ConnectedAt = row.ConnectedAt,
+    };
+
+    /// <summary>Whether two records of a worker have the same row.</summary>
+    public static bool SameRow(WorkerRecord left, WorkerRecord right) =>
+        ReferenceEquals(left.Traits, right.Traits)
+        && left.Incarnation == right.Incarnation
+        && left.State == right.State
+        && left.ConnectedAt == right.ConnectedAt;
+
+    public static EndpointRow ToRow(EndpointRecord endpoint)
+    {
+        var row = new EndpointRow
+        {
+            Id = endpoint.Id.ToString(),
+            Namespace = endpoint.Namespace.ToString(),
+            Name = endpoint.Name,
+            Address = endpoint.Address,
+            OwnerJob = endpoint.OwnerJob.ToString(),
+            OwnerFence = endpoint.OwnerFence.Value,
+            RegisteredAt = endpoint.RegisteredAt,
+        };
+        foreach (var (key, value) in endpoint.Metadata)
+        {
+            row.Metadata.Add(new MetadataRow { Key = key, Value = value });
+        }
+
+        return row;
+    }
+
+    public static EndpointRecord ToRecord(long uid, EndpointRow row) => new()
+    {
+        Uid = uid,
+        Id = EndpointId.Parse(row.Id),
+        Namespace = Namespace.Parse(row.Namespace),
+        Name = row.Name,
+        Address = row.Address,
+        OwnerJob = JobId.Parse(row.OwnerJob),
+        OwnerFence = new Fence(row.OwnerFence),
+        Metadata = [.. row.Metadata.Select(pair => KeyValuePair.Create(pair.Key, pair.Value))],
+        RegisteredAt = row.RegisteredAt,
+    };
+
+    private static TermsRow ToRow(JobTerms terms) => new()
+    {
+        Name = terms.Name,
+        Replicas = terms.Replicas,
+        Shape = ToRow(terms.Shape),
+        Priority = (V1.Priority)(terms.Priority ?? JobPriority.Interactive),
+        FailureRetries = terms.FailureRetries,
+        LossRetries = terms.LossRetries,
+        SchedulingTimeout = terms.SchedulingTimeout,
+        ExecutionTimeout = terms.ExecutionTimeout,
+        Coscheduled = terms.Coscheduled,
+        Exclusive = terms.Exclusive,
+        KeepChildren = terms.KeepChildren,
+    };
+
+    private static JobTerms ToRecord(TermsRow row) => new()
+    {
+        Name = row.Name,
+        Replicas = row.Replicas,
+        Shape = ToRecord(row.Shape),
+        Priority = (JobPriority)row.Priority,
+        FailureRetries = row.FailureRetries,
+        LossRetries = row.LossRetries,
+        SchedulingTimeout = row.SchedulingTimeout,
+        ExecutionTimeout = row.ExecutionTimeout,
+        Coscheduled = row.Coscheduled,
+        Exclusive = row.Exclusive,
+        KeepChildren = row.KeepChildren,
+    };
+
+    private static ShapeRow ToRow(ResourceShape shape) => new()
+    {
+        CpuMillis = shape.CpuMillis,
+        MemoryBytes = shape.MemoryBytes,
+        DiskBytes = shape.DiskBytes,
+        GpuVariant = shape.GpuVariant,
+        Gpus = shape.Gpus,
+        TpuVariant = shape.TpuVariant,
+        Preemptible = shape.Preemptible,
+        Regions = shape.Regions,
+    };
+
+    private static ResourceShape ToRecord(ShapeRow row) => new()
+    {
+        CpuMillis = row.CpuMillis,
+        MemoryBytes = row.MemoryBytes,
+        DiskBytes = row.DiskBytes,
+        GpuVariant = row.GpuVariant,
+        Gpus = row.Gpus,
+        TpuVariant = row.TpuVariant,
+        Preemptible = row.Preemptible,
+        Regions = row.Regions,
+    };
+}
