@@ -36,9 +36,9 @@ internal sealed class InvocationWriter : IDisposable
     {
         var method = target.Method;
         var result = InvocationResult.TypeOf(method);
-        if (result is not null && result != typeof(void) && ValueShape.Of(result) is { Kind: TravelKind.Refused } refused && !result.IsInterface && result != typeof(object))
+        if (result is not null && ValueShape.Of(result) is { Kind: TravelKind.Refused } refused)
         {
-            throw new JobRequestException($"{MethodDisplay.Of(method)} returns a {TypeNames.Of(result)}, which cannot travel: {refused.Reason}.");
+            throw new JobRequestException($"{MethodDisplay.Of(method)} returns a {TypeNames.Of(result)}, which cannot travel: {refused.Reason}. If the result does not matter, let it return nothing.");
         }
 
         _writer.WriteStartObject();

@@ -183,10 +183,10 @@ public class EntrypointTests
     [Fact]
     public async Task Result_ThatCannotTravel_EndsTheJobNamingIt()
     {
-        var outcome = await JobHostProcess.RunAsync(IEnumerable<object> () => [1, "two"]);
+        var outcome = await JobHostProcess.RunAsync(IEnumerable<Animal> () => [new Dog()]);
 
         Assert.Equal(1, outcome.ExitCode);
-        Assert.Contains("[0] is a System.Int32; an object's type would be lost", outcome.Exception?.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Contains("[0] is a Fluster.Tests.EntrypointTests.Dog; it is declared as Fluster.Tests.EntrypointTests.Animal", outcome.Exception?.GetProperty("message").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -324,6 +324,13 @@ public class EntrypointTests
     internal static class Pair<TFirst>
     {
         public static (TFirst, TSecond) With<TSecond>(TFirst first, TSecond second) => (first, second);
+    }
+
+    internal class Animal;
+
+    internal sealed class Dog : Animal
+    {
+        public int Tricks { get; set; }
     }
 
     /// <summary>State in private fields, a primary constructor's parameter and a property without a setter.</summary>
