@@ -38,7 +38,8 @@ internal static class Program
 
     private static Func<string, string, string, int> Entry()
     {
-        var type = Assembly.Load(new AssemblyName("Fluster.Cluster")).GetType("Fluster.Cluster.JobEntry", throwOnError: true)!;
+        // A name that needs no parsing: what parses one is not compiled yet when a process starts.
+        var type = Assembly.Load(new AssemblyName { Name = "Fluster.Cluster" }).GetType("Fluster.Cluster.JobEntry", throwOnError: true)!;
         var run = type.GetMethod("Run", BindingFlags.Public | BindingFlags.Static, [typeof(string), typeof(string), typeof(string)])
             ?? throw new MissingMethodException("Fluster.Cluster.JobEntry", "Run");
         return run.CreateDelegate<Func<string, string, string, int>>();

@@ -38,19 +38,19 @@ internal sealed record AppLocation(string Directory, string App)
         var entry = Assembly.GetEntryAssembly()?.GetName().Name;
         if (entry is not null && new AppLocation(directory, entry) is var running && running.Lists(name))
         {
-            return running.Checked();
+            return running.CheckRuntime();
         }
 
         if (new AppLocation(directory, name) is var itself && itself.Lists(name))
         {
-            return itself.Checked();
+            return itself.CheckRuntime();
         }
 
         var other = System.IO.Directory.EnumerateFiles(directory, "*.runtimeconfig.json")
             .Order(StringComparer.Ordinal)
             .Select(file => new AppLocation(directory, Path.GetFileName(file)[..^".runtimeconfig.json".Length]))
             .FirstOrDefault(app => app.Lists(name));
-        return other?.Checked() ?? throw Refused(name, MissingFiles(directory, entry ?? name));
+        return other?.CheckRuntime() ?? throw Refused(name, MissingFiles(directory, entry ?? name));
     }
 
     /// <summary>Whether this is an app, and one that loads the assembly.</summary>
@@ -64,7 +64,9 @@ internal sealed record AppLocation(string Directory, string App)
         return assembly == App || DepsFileReader.Read(DepsFile).Assets.Any(asset => asset.Kind == AssetKind.Runtime && asset.FileName == assembly + ".dll");
     }
 
-    private AppLocation Checked()
+    /// <summary>This app, when a worker has what it runs on.</summary>
+    /// <exception cref="InvalidOperationException">It does not; the message names what is missing.</exception>
+    public AppLocation CheckRuntime()
     {
         using var config = JsonDocument.Parse(File.ReadAllBytes(RuntimeConfigFile), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         if (!config.RootElement.TryGetProperty("runtimeOptions", out var options))

@@ -69,7 +69,7 @@ internal sealed record Bundle(BlobSource Manifest, IReadOnlyDictionary<string, B
             throw new InvalidOperationException($"{root} has {bytes:N0} bytes in {files.Count:N0} files, and {MaxBytes:N0} (1 GiB) can travel. The largest: {largest}.");
         }
 
-        var hashes = FileHashes.Open(root, TimeProvider.System);
+        var hashes = FileHashes.Open(FileHashes.CachePath(root), TimeProvider.System);
         var manifest = new V1.BundleManifest();
         var sources = new Dictionary<string, BlobSource>(StringComparer.Ordinal);
         foreach (var (path, file) in files)

@@ -13,12 +13,12 @@ internal sealed class FileHashes
     // A file that was changed just before it was read may be changed again within the same tick of the file system's clock.
     private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(2);
 
-    private readonly string? _cachePath;
+    private readonly string _cachePath;
     private readonly Dictionary<string, FileHash> _known;
     private readonly DateTimeOffset _now;
     private bool _changed;
 
-    private FileHashes(string? cachePath, Dictionary<string, FileHash> known, DateTimeOffset now)
+    private FileHashes(string cachePath, Dictionary<string, FileHash> known, DateTimeOffset now)
     {
         _cachePath = cachePath;
         _known = known;
@@ -28,19 +28,21 @@ internal sealed class FileHashes
     /// <summary>The number of files that had to be read.</summary>
     public int FilesRead { get; private set; }
 
-    /// <summary>Opens the memory of a directory's hashes. One that cannot be read counts as empty.</summary>
-    public static FileHashes Open(string directory, TimeProvider time)
+    /// <summary>Where the hashes of a directory's files are remembered: beside the user's context file.</summary>
+    public static string CachePath(string directory) => Path.Combine(
+        Path.GetDirectoryName(ClusterContextFile.Location) ?? ".", "hashes", BlobSource.HashOf(System.Text.Encoding.UTF8.GetBytes(directory))[..32] + ".json");
+
+    /// <summary>Opens such a memory. One that cannot be read counts as empty.</summary>
+    public static FileHashes Open(string cachePath, TimeProvider time)
     {
-        var path = Path.Combine(
-            Path.GetDirectoryName(ClusterContextFile.Location) ?? ".", "hashes", BlobSource.HashOf(System.Text.Encoding.UTF8.GetBytes(directory))[..32] + ".json");
         try
         {
-            var known = JsonSerializer.Deserialize(File.ReadAllBytes(path), FileHashJson.Default.DictionaryStringFileHash);
-            return new FileHashes(path, known ?? [], time.GetUtcNow());
+            var known = JsonSerializer.Deserialize(File.ReadAllBytes(cachePath), FileHashJson.Default.DictionaryStringFileHash);
+            return new FileHashes(cachePath, known ?? [], time.GetUtcNow());
         }
         catch (Exception exception) when (exception is IOException or JsonException or UnauthorizedAccessException)
         {
-            return new FileHashes(path, [], time.GetUtcNow());
+            return new FileHashes(cachePath, [], time.GetUtcNow());
         }
     }
 
@@ -68,7 +70,7 @@ internal sealed class FileHashes
     /// <summary>Writes the memory, for the files that there still are. A failure costs the next run some time and nothing else.</summary>
     public void Save(IEnumerable<string> paths)
     {
-        if (!_changed || _cachePath is null)
+        if (!_changed)
         {
             return;
         }

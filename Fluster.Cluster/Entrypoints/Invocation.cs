@@ -90,12 +90,20 @@ internal sealed class Invocation
         return closure;
     }
 
+    // Loops, here and above, where LINQ would read better: every generic method of it has to be compiled while the job starts.
     private static object?[] ReadArguments(JsonElement json, MethodInfo method)
     {
-        var parameters = method.GetParameters().Where(parameter => parameter.ParameterType != typeof(CancellationToken)).ToList();
-        return json.GetArrayLength() == parameters.Count
-            ? [.. parameters.Zip(json.EnumerateArray(), (parameter, argument) => ReadValue(argument, parameter.ParameterType))]
-            : throw new FormatException($"{MethodDisplay.Of(method)} takes {parameters.Count} arguments, and {json.GetArrayLength()} were sent.");
+        var arguments = new object?[json.GetArrayLength()];
+        var count = 0;
+        foreach (var parameter in method.GetParameters())
+        {
+            if (parameter.ParameterType != typeof(CancellationToken) && count++ < arguments.Length)
+            {
+                arguments[count - 1] = ReadValue(json[count - 1], parameter.ParameterType);
+            }
+        }
+
+        return count == arguments.Length ? arguments : throw new FormatException($"{MethodDisplay.Of(method)} takes {count} arguments, and {arguments.Length} were sent.");
     }
 
     private static object? ReadValue(JsonElement json, Type type)

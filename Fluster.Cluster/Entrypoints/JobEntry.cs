@@ -101,7 +101,7 @@ public static class JobEntry
         AppContext.SetData("APP_CONTEXT_BASE_DIRECTORY", Path.GetDirectoryName(app) + Path.DirectorySeparatorChar);
         try
         {
-            Assembly.SetEntryAssembly(Assembly.Load(new AssemblyName(Path.GetFileNameWithoutExtension(app))));
+            Assembly.SetEntryAssembly(Assembly.Load(new AssemblyName { Name = Path.GetFileNameWithoutExtension(app) }));
         }
         catch (Exception exception) when (exception is IOException or BadImageFormatException)
         {

@@ -99,7 +99,7 @@ internal sealed record MethodReference
     {
         try
         {
-            return System.Reflection.Assembly.Load(new AssemblyName(Assembly));
+            return System.Reflection.Assembly.Load(new AssemblyName { Name = Assembly });
         }
         catch (Exception exception) when (exception is IOException or BadImageFormatException)
         {

@@ -29,7 +29,8 @@ internal sealed class TravelCheck
     private readonly HashSet<object> _ancestors = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>The first thing in the value that cannot travel; null when all of it can.</summary>
-    public static TravelProblem? Find(object? value, Type declared) => new TravelCheck().Walk(value, declared, "");
+    public static TravelProblem? Find(object? value, Type declared) =>
+        value is null || declared.IsPrimitive && declared != typeof(char) && declared != typeof(nint) && declared != typeof(nuint) ? null : new TravelCheck().Walk(value, declared, "");
 
     private TravelProblem? Walk(object? value, Type declared, string path)
     {
