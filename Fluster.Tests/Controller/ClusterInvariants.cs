@@ -1,0 +1,119 @@
+using Fluster.Cluster;
+using Fluster.Controller;
+
+namespace Fluster.Tests;
+
+/// <summary>What holds after every step, whatever the inputs were (architecture section 7).</summary>
+internal static class ClusterInvariants
+{
+    /// <param name="before">The state before the step.</param>
+    /// <param name="after">The state after it.</param>
+    /// <param name="settled">No step waits to be gone on with.</param>
+    public static void Check(ClusterState before, ClusterState after, bool settled)
+    {
+        FinalStatesStay(before, after);
+        FencesGrow(before, after);
+        CapacityIsWhatIsHeld(after);
+        JobsAreWhereTheirTasksAre(after);
+        EndpointsHaveLiveOwners(after);
+        ChildrenBelongToLiveAttempts(after, settled);
+    }
+
+    private static void FinalStatesStay(ClusterState before, ClusterState after)
+    {
+        foreach (var job in before.Jobs.Ascending().Where(job => job.State.IsTerminal))
+        {
+            var now = after.Jobs.Find(job.Uid);
+            Assert.True(now is not null && now.State == job.State && now.Failure == job.Failure, $"Job {job.Id} was {job.State} and is {now?.State}.");
+        }
+
+        foreach (var task in before.Tasks.Ascending().Where(task => task.State.IsTerminal))
+        {
+            Assert.True(after.Tasks.Find(task.Uid)?.State == task.State, $"Task {task.Uid} was {task.State}.");
+        }
+
+        foreach (var attempt in before.Attempts.Ascending().Where(attempt => !attempt.IsLive))
+        {
+            var now = after.Attempts.Find(attempt.Uid);
+            Assert.True(now is not null && now.State == attempt.State && (now.Dead || !attempt.Dead), $"Attempt {attempt.Fence} was {attempt.State}, dead: {attempt.Dead}.");
+        }
+    }
+
+    private static void FencesGrow(ClusterState before, ClusterState after)
+    {
+        foreach (var attempt in after.Attempts.Ascending().Where(attempt => before.Attempts.Find(attempt.Uid) is null))
+        {
+            Assert.True(attempt.Uid >= before.Meta.NextAttempt && attempt.Fence.Epoch == after.Meta.Epoch, $"Fence {attempt.Fence} was given before.");
+        }
+
+        foreach (var task in after.Tasks.Ascending())
+        {
+            Assert.True(task.Attempts.SequenceEqual(task.Attempts.Order()), $"The attempts of task {task.Uid} are not in order.");
+            var live = task.Attempts.Where(fence => after.Attempt(fence)!.IsLive).ToList();
+            Assert.True(live.Count <= 1, $"Task {task.Uid} has {live.Count} live attempts.");
+            Assert.True(task.Current == (live.Count == 1 ? live[0] : default), $"Task {task.Uid} is {task.State} with {live.Count} live attempts.");
+        }
+    }
+
+    private static void CapacityIsWhatIsHeld(ClusterState state)
+    {
+        foreach (var worker in state.Workers.Ascending())
+        {
+            var held = state.Attempts.Ascending().Where(attempt => attempt.WorkerUid == worker.Uid && !attempt.Dead).ToList();
+            var used = held.Aggregate(default(ResourceUse), (sum, attempt) => sum.Plus(state.Jobs.Find(attempt.JobUid)!.Terms.Shape));
+            var capacity = worker.Traits.Capacity;
+            Assert.Equal(held.Select(attempt => attempt.Fence), worker.Held);
+            Assert.Equal(used, worker.Used);
+            Assert.True(
+                used.CpuMillis <= capacity.CpuMillis && used.MemoryBytes <= capacity.MemoryBytes && used.Gpus <= capacity.Gpus && held.Count <= worker.Traits.MaxConcurrentJobs,
+                $"Worker {worker.Id} has {capacity} and holds {used} in {held.Count} attempts.");
+        }
+    }
+
+    private static void JobsAreWhereTheirTasksAre(ClusterState state)
+    {
+        foreach (var job in state.Jobs.Ascending())
+        {
+            var tasks = Enumerable.Range(0, job.Terms.Replicas).Select(index => state.TaskOf(job, index)?.State ?? JobState.Pending).ToList();
+            Assert.Equal(tasks.Count(task => task == JobState.Building), job.Building);
+            Assert.Equal(tasks.Count(task => task == JobState.Running), job.Running);
+            Assert.Equal(tasks.Count(task => task == JobState.Succeeded), job.Succeeded);
+            Assert.Equal(tasks.Count(task => task.IsTerminal && task != JobState.Succeeded), job.Ended);
+            var live = job.Building + job.Running;
+            if (job.IsLive)
+            {
+                Assert.Equal(job.Running > 0 ? JobState.Running : job.Building > 0 ? JobState.Building : JobState.Pending, job.State);
+                Assert.True(!job.Stopping || live > 0, $"Job {job.Id} is stopping and has nothing to wait for.");
+                Assert.True(job.Succeeded < job.Terms.Replicas || job.Stopping, $"Job {job.Id} is {job.State} and all its tasks have succeeded.");
+            }
+            else
+            {
+                Assert.True(live == 0, $"Job {job.Id} is {job.State} and has {live} live attempts.");
+                Assert.Equal(job.State == JobState.Succeeded, job.Failure is null);
+                Assert.True(job.State != JobState.Succeeded || job.Succeeded == job.Terms.Replicas, $"Job {job.Id} has succeeded with {job.Succeeded} of its tasks.");
+            }
+        }
+    }
+
+    private static void EndpointsHaveLiveOwners(ClusterState state) => Assert.All(
+        state.Endpoints.All,
+        endpoint => Assert.True(state.Attempt(endpoint.OwnerFence) is { IsLive: true }, $"Endpoint {endpoint.Id} has outlived its attempt."));
+
+    private static void ChildrenBelongToLiveAttempts(ClusterState state, bool settled)
+    {
+        foreach (var task in state.Tasks.Ascending())
+        {
+            var children = state.Jobs.Ascending().Count(job => job.IsLive && task.Attempts.Contains(job.ParentFence));
+            Assert.Equal(children, task.LiveChildren);
+        }
+
+        foreach (var child in state.Jobs.Ascending().Where(job => settled && job is { IsLive: true, Stopping: false, ParentUid: > 0 }))
+        {
+            var parent = state.Jobs.Find(child.ParentUid)!;
+            var attempt = state.Attempt(child.ParentFence)!;
+            Assert.True(
+                !parent.Stopping && (attempt.IsLive || attempt.State == JobState.Succeeded && parent.Terms.KeepChildren),
+                $"Job {child.Id} goes on, and its parent's attempt is {attempt.State} (job {parent.State}).");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+using Fluster.Cluster;
+using Fluster.Controller;
+
+namespace Fluster.Tests;
+
+/// <summary>Turns numbers into inputs that make sense often enough to get somewhere, and are late or wrong often enough to try the rules.</summary>
+internal static class RandomMoves
+{
+    private const int Workers = 3;
+
+    public static void Make(MachineLab lab, int number)
+    {
+        var dice = new Dice(number);
+        if (lab.HasFollowing && dice.Roll(2) == 0)
+        {
+            lab.GoOn();
+            return;
+        }
+
+        if (lab.IsDue)
+        {
+            lab.Apply(new ClusterInput.Tick());
+            return;
+        }
+
+        switch (dice.Roll(12))
+        {
+            case 0 or 1:
+                lab.Apply(Submit(lab, dice));
+                break;
+            case 2 or 3 or 4:
+                Place(lab, dice);
+                break;
+            case 5 or 6:
+                Observe(lab, dice, AttemptPhase.Running);
+                break;
+            case 7 or 8:
+                Observe(lab, dice, AttemptPhase.Ended);
+                break;
+            case 9:
+                Worker(lab, dice);
+                break;
+            case 10:
+                Stop(lab, dice);
+                break;
+            default:
+                lab.Now += dice.Roll(40) * 500;
+                Endpoint(lab, dice);
+                break;
+        }
+    }
+
+    private static ClusterInput.SubmitJob Submit(MachineLab lab, Dice dice)
+    {
+        var parent = dice.Roll(2) == 0 ? Any(lab.State.Attempts.Ascending(), dice) : null;
+        var name = $"j{dice.Roll(6)}";
+        var id = parent is null ? $"{name}-{dice.Roll(1000):x8}" : $"{lab.State.Jobs.Find(parent.JobUid)!.Id}/{name}";
+        return new ClusterInput.SubmitJob(
+            JobId.TryParse(id, out var parsed) ? parsed : JobId.Parse(name),
+            $"request {dice.Roll(500)}",
+            Namespace.Default,
+            new JobTerms
+            {
+                Name = name,
+                Replicas = 1 + dice.Roll(3),
+                Shape = new ResourceShape { CpuMillis = 500 * (1 + dice.Roll(3)), MemoryBytes = 1 },
+                FailureRetries = dice.Roll(3),
+                LossRetries = dice.Roll(3),
+                SchedulingTimeout = dice.Roll(4) == 0 ? 5_000 : 0,
+                ExecutionTimeout = dice.Roll(4) == 0 ? 5_000 : 0,
+                KeepChildren = dice.Roll(2) == 0,
+            },
+            Request: default,
+            Trace: default,
+            parent?.Fence ?? default);
+    }
+
+    private static void Place(MachineLab lab, Dice dice)
+    {
+        // Several at once, of which some can no longer be right.
+        var placements = Enumerable.Range(0, 1 + dice.Roll(3))
+            .Select(_ => (Job: Any(lab.State.Jobs.Descending().Take(8), dice), Worker: Any(lab.State.Workers.Ascending(), dice)))
+            .Where(pair => pair.Job is not null && pair.Worker is not null)
+            .Select(pair => new Placement(pair.Job!.Uid, dice.Roll(pair.Job.Terms.Replicas + 1), pair.Worker!.Uid));
+        lab.Apply(new ClusterInput.Place([.. placements]));
+    }
+
+    private static void Observe(MachineLab lab, Dice dice, AttemptPhase phase)
+    {
+        if (Any(lab.State.Attempts.Descending().Take(12), dice) is not { } attempt)
+        {
+            return;
+        }
+
+        var outcome = phase != AttemptPhase.Ended ? null : dice.Roll(6) switch
+        {
+            0 or 1 or 2 => MachineLab.Success,
+            3 => MachineLab.Exit(1),
+            4 => MachineLab.Failure(new JobFailure(FailureKind.WorkerFault, "no runtime")),
+            _ => null,
+        };
+        var worker = lab.State.Workers.Find(attempt.WorkerUid)!;
+        var incarnation = worker.Incarnation - (dice.Roll(10) == 0 ? 1UL : 0);
+        var missing = dice.Roll(10) == 0;
+        lab.Apply(new ClusterInput.Observe(worker.Uid, incarnation, missing ? [] : MachineLab.Seen(attempt.Fence, phase, outcome), missing ? [attempt.Fence] : []));
+    }
+
+    private static void Worker(MachineLab lab, Dice dice)
+    {
+        var id = WorkerId.Parse($"w{dice.Roll(Workers)}");
+        var known = lab.Worker(id.ToString());
+        var holds = known is null || dice.Roll(2) == 0 ? [] : known.Held.Where(_ => dice.Roll(3) > 0);
+        switch (known is null ? 0 : dice.Roll(3))
+        {
+            case 0:
+                var traits = known?.Traits ?? new WorkerTraits { Capacity = new ResourceShape { CpuMillis = 3_000, MemoryBytes = 1L << 30 }, MaxConcurrentJobs = 4 };
+                var incarnation = (known?.Incarnation ?? 1) + (ulong)dice.Roll(2);
+                lab.Apply(new ClusterInput.Hello(id, incarnation, traits, [.. holds.Select(fence => new Observation(fence, dice.Roll(2) == 0 ? AttemptPhase.Running : AttemptPhase.Ended))]));
+                break;
+            case 1:
+                lab.Apply(new ClusterInput.Silence(known!.Uid, known.Incarnation, WorkerEvent.Silent));
+                break;
+            default:
+                lab.Apply(new ClusterInput.Silence(known!.Uid, known.Incarnation, WorkerEvent.SilentForLong));
+                break;
+        }
+    }
+
+    private static void Stop(MachineLab lab, Dice dice)
+    {
+        if (dice.Roll(20) == 0)
+        {
+            lab.Apply(new ClusterInput.StopAll(KillCause.Shutdown));
+        }
+        else if (Any(lab.State.Jobs.Ascending(), dice) is { } job)
+        {
+            lab.Apply(new ClusterInput.TerminateJob(job.Uid, KillCause.User));
+        }
+    }
+
+    private static void Endpoint(MachineLab lab, Dice dice)
+    {
+        if (Any(lab.State.Attempts.Descending().Take(5), dice) is { } owner)
+        {
+            lab.Apply(new ClusterInput.RegisterEndpoint(EndpointId.Parse($"e{dice.Roll(20)}"), Namespace.Default, $"n{dice.Roll(3)}", "host:1", [], owner.Fence));
+        }
+    }
+
+    private static T? Any<T>(IEnumerable<T> items, Dice dice)
+        where T : class
+    {
+        var all = items.ToList();
+        return all.Count == 0 ? null : all[dice.Roll(all.Count)];
+    }
+
+    /// <summary>Numbers that follow from the first one.</summary>
+    private sealed class Dice(int seed)
+    {
+        private ulong _state = (ulong)seed * 2 + 1;
+
+        public int Roll(int sides)
+        {
+            _state = _state * 6364136223846793005 + 1442695040888963407;
+            return (int)((_state >> 33) % (ulong)sides);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Text;
+using Fluster.Controller;
+
+namespace Fluster.Tests;
+
+/// <summary>A step as text: equal texts, equal steps (records hold arrays, which compare by reference).</summary>
+internal static class StepText
+{
+    public static string Of(StepResult result)
+    {
+        var text = new StringBuilder($"{result.Rejection} {result.Subject} {result.Existed} {result.Changes.Meta}\n");
+        foreach (var (_, job) in result.Changes.Jobs.Records)
+        {
+            text.AppendLine($"{job}");
+        }
+
+        foreach (var (_, task) in result.Changes.Tasks.Records)
+        {
+            text.AppendLine($"{task} {string.Join(',', task.Attempts)}");
+        }
+
+        foreach (var (_, attempt) in result.Changes.Attempts.Records)
+        {
+            text.AppendLine($"{attempt} {string.Join(',', attempt.Ports)}");
+        }
+
+        foreach (var (_, worker) in result.Changes.Workers.Records)
+        {
+            text.AppendLine($"{worker} {string.Join(',', worker.Held)}");
+        }
+
+        foreach (var (_, endpoint) in result.Changes.Endpoints.Records)
+        {
+            text.AppendLine($"+ {endpoint}");
+        }
+
+        foreach (var endpoint in result.Changes.RemovedEndpoints)
+        {
+            text.AppendLine($"- {endpoint}");
+        }
+
+        return text.AppendJoin('\n', result.Effects).ToString();
+    }
+}
