@@ -83,7 +83,7 @@ public sealed class FlusterClient : IClusterController
     /// <inheritdoc/>
     public async Task<JobStatus> WaitAsync(JobId job, TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default)
     {
-        var status = await _follower.WaitAsync(job, timeout ?? s_defaultWait, cancellationToken).ConfigureAwait(false);
+        var status = await _follower.WaitAsync(job, timeout ?? s_defaultWait, observe: null, cancellationToken).ConfigureAwait(false);
         return status.State == JobState.Succeeded || !throwOnFailure ? status : throw new JobFailedException(status, FailureText.Of(status));
     }
 
@@ -126,6 +126,22 @@ public sealed class FlusterClient : IClusterController
     /// <inheritdoc/>
     public Task<ReadOnlyMemory<byte>?> GetResultAsync(JobId job, int taskIndex, CancellationToken cancellationToken = default) =>
         _follower.GetResultAsync(job, taskIndex, cancellationToken);
+
+    /// <summary>The job when it has ended; on the way every change is observed.</summary>
+    internal Task<JobStatus> WatchAsync(JobId job, Action<JobStatus> observe, CancellationToken cancellationToken) =>
+        _follower.WaitAsync(job, Timeout.InfiniteTimeSpan, observe, cancellationToken);
+
+    /// <summary>The log byte for byte.</summary>
+    internal async IAsyncEnumerable<V1.LogChunk> StreamLogChunks(JobId job, LogOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var piece in _follower.StreamPieces(job, options, cancellationToken).ConfigureAwait(false))
+        {
+            foreach (var chunk in piece.Chunks)
+            {
+                yield return chunk;
+            }
+        }
+    }
 
     /// <summary>Closes the connection. Jobs go on.</summary>
     public ValueTask DisposeAsync()

@@ -9,7 +9,7 @@ internal sealed class JobFollower(ControllerCalls calls, TimeProvider time)
 
     /// <summary>The job when it has ended.</summary>
     /// <exception cref="TimeoutException">It has not ended within the time.</exception>
-    public async Task<JobStatus> WaitAsync(JobId job, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<JobStatus> WaitAsync(JobId job, TimeSpan timeout, Action<JobStatus>? observe, CancellationToken cancellationToken)
     {
         using var late = new CancellationTokenSource(timeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
@@ -22,6 +22,7 @@ internal sealed class JobFollower(ControllerCalls calls, TimeProvider time)
                 await foreach (var message in calls.StreamAsync((service, options) => service.WatchJob(request, options), stop.Token).ConfigureAwait(false))
                 {
                     last = message.Job.ToDomain();
+                    observe?.Invoke(last);
                     if (last.State.IsTerminal)
                     {
                         return last;
@@ -40,20 +41,8 @@ internal sealed class JobFollower(ControllerCalls calls, TimeProvider time)
 
     public async IAsyncEnumerable<JobLogLine> StreamLogs(JobId job, LogOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var request = new V1.StreamLogsRequest { JobId = job.ToString(), Cursor = options.Cursor ?? "", Follow = options.Follow, TailLines = options.Tail ?? 0 };
-        if (options.TaskIndex is { } index)
-        {
-            request.TaskIndex = index;
-        }
-
-        if (options.Tail == 0)
-        {
-            yield break; // on the wire 0 means all
-        }
-
         var reader = new LogLineReader();
-        // The cursor of what was received last goes into the next request, so that a broken stream goes on exactly there.
-        await foreach (var message in calls.StreamAsync((service, call) => service.StreamLogs(request.Clone(), call), cancellationToken).ConfigureAwait(false))
+        await foreach (var message in StreamPieces(job, options, cancellationToken).ConfigureAwait(false))
         {
             JobLogLine? held = null;
             foreach (var line in message.Chunks.SelectMany(reader.Read))
@@ -66,16 +55,37 @@ internal sealed class JobFollower(ControllerCalls calls, TimeProvider time)
                 held = line;
             }
 
+            if (held is not null)
+            {
+                yield return held with { Cursor = message.Cursor };
+            }
+        }
+    }
+
+    /// <summary>The log as it travels: chunks of bytes, with the cursor after them.</summary>
+    public async IAsyncEnumerable<V1.StreamLogsResponse> StreamPieces(JobId job, LogOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var request = new V1.StreamLogsRequest { JobId = job.ToString(), Cursor = options.Cursor ?? "", Follow = options.Follow, TailLines = options.Tail ?? 0 };
+        if (options.TaskIndex is { } index)
+        {
+            request.TaskIndex = index;
+        }
+
+        if (options.Tail == 0)
+        {
+            yield break; // on the wire 0 means all
+        }
+
+        // The cursor of what was received last goes into the next request, so that a broken stream goes on exactly there.
+        await foreach (var message in calls.StreamAsync((service, call) => service.StreamLogs(request.Clone(), call), cancellationToken).ConfigureAwait(false))
+        {
             if (message.Cursor.Length > 0)
             {
                 request.Cursor = message.Cursor;
                 request.TailLines = 0;
             }
 
-            if (held is not null)
-            {
-                yield return held with { Cursor = message.Cursor };
-            }
+            yield return message;
         }
     }
 

@@ -1,0 +1,3 @@
+using Fluster.Cli;
+
+return await FlusterCommand.RunAsync(args);
