@@ -160,7 +160,7 @@ public class ProjectGraphTests
     private static bool IsOf(string package, string prefix) =>
         package == prefix || package.StartsWith(prefix + ".", StringComparison.Ordinal);
 
-    private static bool MayReferenceAnything(string project) => project is "Fluster.Tests" or "Fluster.Benchmarks";
+    private static bool MayReferenceAnything(string project) => project is "Fluster.Tests" or "Fluster.Benchmarks" || project.StartsWith("Fluster.Tests/Programs/", StringComparison.Ordinal);
 
     private static bool IsProgramOfAUser(string project) => project.StartsWith("samples/", StringComparison.Ordinal) || project.StartsWith("templates/", StringComparison.Ordinal);
 

@@ -1,0 +1,62 @@
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Eventing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Aspire.Hosting.Running;
+
+/// <summary>The services of an AppHost.</summary>
+internal static class AppModelServices
+{
+    public static void AddAppModel(
+        this IServiceCollection services, IResourceCollection resources, IDistributedApplicationEventing eventing, DistributedApplicationExecutionContext execution)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(new RunTimes());
+        services.AddSingleton(new DistributedApplicationModel(resources));
+        services.AddSingleton(eventing);
+        services.AddSingleton(execution);
+        services.AddSingleton<ConsoleBoard>();
+        services.AddSingleton<ILoggerProvider, ConsoleBoardLoggerProvider>();
+        services.AddLogging(logging => logging
+            .AddFilter("Microsoft", LogLevel.Warning)
+            // Every failed check is shown as the resource's state; while a resource starts they are normal.
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None));
+        services.AddHealthChecks();
+
+        services.AddSingleton(provider => new ResourceNotificationService(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider =>
+        {
+            var board = provider.GetRequiredService<ConsoleBoard>();
+            return new ResourceLoggerService((id, line, _) => board.WriteLine(id, line));
+        });
+        services.AddSingleton(provider => new ResourceCommandService(provider.GetRequiredService<Orchestrator>));
+        services.AddSingleton<HealthClient>();
+        services.AddSingleton<HealthMonitor>();
+        services.AddSingleton<ContainerEngine>();
+        services.AddSingleton<EnvironmentComposer>();
+        services.AddSingleton<LaunchPlanner>();
+        services.AddSingleton<EndpointAllocator>();
+        services.AddSingleton<StartAnnouncement>();
+        services.AddSingleton(provider => new RunServices(
+            provider.GetRequiredService<LaunchPlanner>(),
+            provider.GetRequiredService<ResourceNotificationService>(),
+            provider.GetRequiredService<ResourceLoggerService>(),
+            eventing,
+            provider,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<RunTimes>(),
+            provider.GetRequiredService<ILogger<ResourceRun>>()));
+        services.AddSingleton(provider => new Orchestrator(
+            provider.GetRequiredService<DistributedApplicationModel>(),
+            provider.GetRequiredService<RunServices>(),
+            provider.GetRequiredService<EndpointAllocator>(),
+            provider.GetRequiredService<HealthMonitor>(),
+            provider.GetRequiredService<IOptions<HealthCheckServiceOptions>>()));
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<Orchestrator>());
+    }
+}

@@ -1,0 +1,230 @@
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Guarding;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Aspire.Hosting.Running;
+
+/// <summary>Starts the resources of an application, and stops them again, dependants first.</summary>
+internal sealed class Orchestrator(
+    DistributedApplicationModel model,
+    RunServices services,
+    EndpointAllocator allocator,
+    HealthMonitor health,
+    IOptions<HealthCheckServiceOptions> healthChecks) : IHostedService, IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly List<ResourceRun> _runs = [];
+    private readonly List<Task> _starts = [];
+    private GuardProcess? _guard;
+    private Task? _stop;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        foreach (var resource in model.Resources.Where(resource => resource.IsProcess()))
+        {
+            resource.NameInstances();
+        }
+
+        health.Start();
+        await services.Eventing.PublishAsync(new BeforeStartEvent(services.Services, model), cancellationToken);
+        Validate();
+
+        var processes = model.Resources.Where(resource => resource.IsProcess()).ToList();
+        var preparations = processes.OfType<ContainerResource>().Select(container => services.Planner.PrepareAsync(container, cancellationToken)).ToList();
+        if (processes.Count > 0)
+        {
+            _guard = await GuardProcess.StartAsync(cancellationToken);
+        }
+
+        await Task.WhenAll(preparations);
+        foreach (var resource in processes.Where(resource => resource.NotStartedReason() is null))
+        {
+            allocator.Allocate(resource);
+        }
+
+        foreach (var resource in model.Resources)
+        {
+            await services.Notifications.PublishUpdateAsync(resource, FirstState(resource));
+            await AnnounceAddressesAsync(resource, cancellationToken);
+            foreach (var id in resource.IsProcess() ? resource.InstanceIds() : [])
+            {
+                _runs.Add(new ResourceRun(resource, id, services, _guard!));
+            }
+        }
+
+        _starts.AddRange(model.Resources.Select(BeginAsync));
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => _stop ??= StopAllAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(CancellationToken.None);
+        _stopping.Dispose();
+    }
+
+    /// <summary>Runs a command of a resource, given by its name or the id of one of its processes.</summary>
+    public async Task<ExecuteCommandResult> ExecuteAsync(string resourceId, string command, CancellationToken cancellationToken)
+    {
+        var runs = _runs.FindAll(run => Is(run.Id) || Is(run.Resource.Name));
+        if (runs.Count == 0)
+        {
+            return CommandResults.Failure($"There is no resource '{resourceId}' that has commands.");
+        }
+
+        if (command == KnownResourceCommands.StopCommand || command == KnownResourceCommands.RestartCommand)
+        {
+            await Task.WhenAll(runs.ConvertAll(run => run.StopAsync())).WaitAsync(cancellationToken);
+        }
+
+        if (command == KnownResourceCommands.StartCommand || command == KnownResourceCommands.RestartCommand)
+        {
+            _stopping.Token.ThrowIfCancellationRequested();
+            await Task.WhenAll(runs.ConvertAll(run => run.StartAsync(cancellationToken)));
+        }
+        else if (command != KnownResourceCommands.StopCommand)
+        {
+            return CommandResults.Failure($"'{resourceId}' has no command '{command}'.");
+        }
+
+        return CommandResults.Success();
+
+        bool Is(string name) => string.Equals(name, resourceId, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static Func<CustomResourceSnapshot, CustomResourceSnapshot> FirstState(IResource resource) => snapshot =>
+        resource is ParameterResource ? snapshot with { State = KnownResourceStates.Running }
+        : resource.IsProcess() && resource.Annotations.OfType<ExplicitStartupAnnotation>().Any() ? snapshot with { State = KnownResourceStates.NotStarted }
+        : snapshot;
+
+    private async Task AnnounceAddressesAsync(IResource resource, CancellationToken cancellationToken)
+    {
+        if (resource.NotStartedReason() is not null)
+        {
+            return;
+        }
+
+        if (resource.Annotations.OfType<EndpointAnnotation>().Any())
+        {
+            await services.Eventing.PublishAsync(new ResourceEndpointsAllocatedEvent(resource, services.Services), cancellationToken);
+        }
+
+        if (resource is IResourceWithConnectionString)
+        {
+            await services.Eventing.PublishAsync(new ConnectionStringAvailableEvent(resource, services.Services), cancellationToken);
+        }
+    }
+
+    private async Task BeginAsync(IResource resource)
+    {
+        await Task.Yield(); // The next resource need not wait until this one has begun.
+        try
+        {
+            await services.Eventing.PublishAsync(
+                new InitializeResourceEvent(resource, services.Eventing, services.Loggers, services.Notifications, services.Services), _stopping.Token);
+            if (!resource.Annotations.OfType<ExplicitStartupAnnotation>().Any())
+            {
+                await Task.WhenAll(_runs.FindAll(run => ReferenceEquals(run.Resource, resource)).ConvertAll(run => run.StartAsync(_stopping.Token)));
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The application stops before the resource has begun.
+        }
+        catch (Exception exception)
+        {
+            services.Loggers.Append(resource.InstanceIds()[0], $"Failed to start: {exception}", isError: true);
+            await services.Notifications.PublishUpdateAsync(resource, snapshot => snapshot with
+            {
+                State = new ResourceStateSnapshot(KnownResourceStates.FailedToStart, KnownResourceStateStyles.Error),
+            });
+        }
+    }
+
+    private async Task StopAllAsync()
+    {
+        await _stopping.CancelAsync();
+        var stops = new Dictionary<IResource, Task>();
+        foreach (var resource in DependantsFirst())
+        {
+            var dependants = stops.Where(stop => stop.Key.Needs().Contains(resource)).Select(stop => stop.Value).ToList();
+            stops[resource] = StopAfterAsync(dependants, _runs.FindAll(run => ReferenceEquals(run.Resource, resource)));
+        }
+
+        await Task.WhenAll(stops.Values);
+        await Task.WhenAll(_starts);
+        await health.DisposeAsync();
+        if (_guard is not null)
+        {
+            await _guard.DisposeAsync();
+        }
+    }
+
+    private static async Task StopAfterAsync(List<Task> dependants, List<ResourceRun> runs)
+    {
+        await Task.WhenAll(dependants);
+        await Task.WhenAll(runs.ConvertAll(run => run.DisposeAsync().AsTask()));
+    }
+
+    /// <summary>The resources in such an order that whoever needs another comes before it.</summary>
+    private List<IResource> DependantsFirst()
+    {
+        var order = new List<IResource>();
+        var visited = new HashSet<IResource>();
+        foreach (var resource in model.Resources)
+        {
+            Visit(resource);
+        }
+
+        order.Reverse();
+        return order;
+
+        // References may go round in a circle; whichever was met first then counts as the dependant.
+        void Visit(IResource resource)
+        {
+            if (visited.Add(resource))
+            {
+                foreach (var need in resource.Needs())
+                {
+                    Visit(need);
+                }
+
+                order.Add(resource);
+            }
+        }
+    }
+
+    private void Validate()
+    {
+        var registered = healthChecks.Value.Registrations.Select(registration => registration.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var resource in model.Resources)
+        {
+            if (resource.HealthKeys().FirstOrDefault(key => !registered.Contains(key)) is { } missing)
+            {
+                throw new DistributedApplicationException($"The health check '{missing}' of resource '{resource.Name}' is not registered.");
+            }
+
+            if (Waits(resource).Contains(resource))
+            {
+                throw new DistributedApplicationException($"The resource '{resource.Name}' waits, through others, for itself.");
+            }
+        }
+    }
+
+    private static HashSet<IResource> Waits(IResource resource)
+    {
+        var waits = new HashSet<IResource>();
+        var pending = new Stack<IResource>([resource]);
+        while (pending.TryPop(out var next))
+        {
+            foreach (var wait in next.Annotations.OfType<WaitAnnotation>().Where(wait => waits.Add(wait.Resource)))
+            {
+                pending.Push(wait.Resource);
+            }
+        }
+
+        return waits;
+    }
+}

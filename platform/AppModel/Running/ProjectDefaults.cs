@@ -1,0 +1,145 @@
+using System.Net.Sockets;
+using Aspire.Hosting.ApplicationModel;
+using Microsoft.Extensions.Configuration;
+
+namespace Aspire.Hosting.Running;
+
+/// <summary>What a project says about itself: its launch profile, and the Kestrel endpoints of its appsettings.json.</summary>
+internal static class ProjectDefaults
+{
+    public static void Apply(IResourceBuilder<ProjectResource> resource, IProjectMetadata metadata, ProjectResourceOptions options)
+    {
+        var name = resource.Resource.Name;
+        var configuration = resource.ApplicationBuilder.Configuration;
+        var settings = metadata.LaunchSettings ?? LaunchSettingsFile.Read(metadata.ProjectPath);
+        var profile = LaunchSettingsFile.Pick(settings, options, configuration, name);
+
+        resource.WithEnvironment(context => AddTelemetry(context, name, configuration));
+        if (profile is { } picked)
+        {
+            resource.WithAnnotation(new LaunchProfileAnnotation(picked.Name));
+            resource.WithEnvironment(context =>
+            {
+                context.EnvironmentVariables["DOTNET_LAUNCH_PROFILE"] = picked.Name;
+                foreach (var (variable, value) in picked.Profile.EnvironmentVariables)
+                {
+                    context.EnvironmentVariables[variable] = Environment.ExpandEnvironmentVariables(value);
+                }
+            });
+            resource.WithArgs(context =>
+            {
+                foreach (var argument in LaunchSettingsFile.Split(picked.Profile.CommandLineArgs))
+                {
+                    context.Args.Add(argument);
+                }
+            });
+        }
+        else if (options.ExcludeLaunchProfile)
+        {
+            resource.WithAnnotation<ExcludeLaunchProfileAnnotation>();
+        }
+
+        var kestrel = options.ExcludeKestrelEndpoints ? [] : KestrelEndpoints(metadata.ProjectPath, EnvironmentName(profile?.Profile));
+        foreach (var endpoint in kestrel.Count > 0 ? kestrel : ProfileEndpoints(profile?.Profile, name))
+        {
+            resource.WithAnnotation(endpoint);
+        }
+
+        resource.WithEnvironment(context => AddAddresses(context, resource.Resource));
+    }
+
+    /// <summary>Tells the project where to listen, in the way that its own configuration asks for.</summary>
+    private static void AddAddresses(EnvironmentCallbackContext context, ProjectResource resource)
+    {
+        var endpoints = resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint => endpoint.UriScheme is "http" or "https").ToList();
+        if (endpoints.Count == 0)
+        {
+            return;
+        }
+
+        if (endpoints.Exists(endpoint => endpoint.KestrelName is not null))
+        {
+            foreach (var endpoint in endpoints)
+            {
+                context.EnvironmentVariables[$"Kestrel__Endpoints__{endpoint.KestrelName ?? endpoint.Name}__Url"] = Listen(endpoint);
+            }
+        }
+        else
+        {
+            context.EnvironmentVariables["ASPNETCORE_URLS"] = string.Join(';', endpoints.Select(Listen));
+        }
+
+        static string Listen(EndpointAnnotation endpoint) => $"{endpoint.UriScheme}://{endpoint.TargetHost}:{endpoint.TargetPort}";
+    }
+
+    private static void AddTelemetry(EnvironmentCallbackContext context, string resource, ConfigurationManager configuration)
+    {
+        var variables = context.EnvironmentVariables;
+        variables["LOGGING__CONSOLE__FORMATTERNAME"] = "simple";
+        variables["OTEL_SERVICE_NAME"] = resource;
+        var grpc = configuration["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"];
+        var http = configuration["ASPIRE_DASHBOARD_OTLP_HTTP_ENDPOINT_URL"];
+        if ((grpc ?? http) is { Length: > 0 } endpoint)
+        {
+            variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint;
+            variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = grpc is not null ? "grpc" : "http/protobuf";
+        }
+    }
+
+    private static List<EndpointAnnotation> KestrelEndpoints(string projectPath, string environment)
+    {
+        var directory = Path.GetDirectoryName(projectPath)!;
+        var sections = new ConfigurationBuilder()
+            .AddJsonFile(Path.Combine(directory, "appsettings.json"), optional: true)
+            .AddJsonFile(Path.Combine(directory, $"appsettings.{environment}.json"), optional: true)
+            .Build()
+            .GetSection("Kestrel:Endpoints")
+            .GetChildren()
+            .Where(section => section["Url"] is { Length: > 0 })
+            .ToList();
+        // A single endpoint is called like its scheme. Several keep their names, which tell them apart.
+        return sections.ConvertAll(section => Endpoint(
+            section["Url"]!,
+            url => sections.Count == 1 ? url.Scheme : section.Key,
+            transport: string.Equals(section["Protocols"], "Http2", StringComparison.OrdinalIgnoreCase) ? "http2" : null,
+            kestrelName: section.Key));
+    }
+
+    private static List<EndpointAnnotation> ProfileEndpoints(LaunchProfile? profile, string resource)
+    {
+        var endpoints = new List<EndpointAnnotation>();
+        foreach (var url in (profile?.ApplicationUrl ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            try
+            {
+                endpoints.Add(Endpoint(url, Unused, transport: null, kestrelName: null));
+            }
+            catch (UriFormatException exception)
+            {
+                throw new DistributedApplicationException($"The applicationUrl '{url}' in the launch profile of '{resource}' is not an address.", exception);
+            }
+        }
+
+        return endpoints;
+
+        // The second endpoint of a scheme is "http2", and so on.
+        string Unused(Uri url) => endpoints.Count(other => other.UriScheme == url.Scheme) is > 0 and var count ? $"{url.Scheme}{count + 1}" : url.Scheme;
+    }
+
+    private static EndpointAnnotation Endpoint(string url, Func<Uri, string> name, string? transport, string? kestrelName)
+    {
+        // Uri knows no host "*" or "+"; here they mean "everywhere".
+        var uri = new Uri(url.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal));
+        return new EndpointAnnotation(ProtocolType.Tcp, uri.Scheme, transport, name(uri), port: uri.Port > 0 ? uri.Port : null)
+        {
+            TargetHost = uri.Host,
+            KestrelName = kestrelName,
+        };
+    }
+
+    private static string EnvironmentName(LaunchProfile? profile) =>
+        profile is null ? "Production"
+        : profile.EnvironmentVariables.GetValueOrDefault("ASPNETCORE_ENVIRONMENT")
+            ?? profile.EnvironmentVariables.GetValueOrDefault("DOTNET_ENVIRONMENT")
+            ?? "Production";
+}
