@@ -29,7 +29,7 @@ internal sealed record ActorCaller(ActorService.ActorServiceClient Client, Uri A
 
     private async Task<TResponse> SendAsync<TResponse>(Func<CallOptions, AsyncUnaryCall<TResponse>> send, string method, CancellationToken cancellationToken)
     {
-        var headers = new Metadata();
+        var headers = new Metadata { { ProtocolVersion.Metadata, ProtocolVersion.Current } };
         if (Token is not null)
         {
             headers.Add("authorization", "Bearer " + Token);
@@ -57,6 +57,7 @@ internal sealed record ActorCaller(ActorService.ActorServiceClient Client, Uri A
             StatusCode.DeadlineExceeded => new TimeoutException($"{what} took longer than {Options.Timeout.TotalSeconds} s.", exception),
             StatusCode.Unauthenticated => new ClusterException(ClusterError.Unauthenticated, $"{what} was refused: {exception.Status.Detail}", exception),
             StatusCode.PermissionDenied => new ClusterException(ClusterError.PermissionDenied, $"{what} was refused: {exception.Status.Detail}", exception),
+            StatusCode.FailedPrecondition => new ClusterException(ClusterError.FailedPrecondition, $"{what} was refused: {exception.Status.Detail}", exception),
             StatusCode.ResourceExhausted => new ClusterException(ClusterError.ResourceExhausted, $"{what} was refused: {exception.Status.Detail}", exception),
             StatusCode.Unimplemented => new ClusterException(ClusterError.Unimplemented, $"What listens at {Address} is not an actor server.", exception),
             StatusCode.Unavailable => new ClusterException(ClusterError.Unavailable, $"{what} could not be called: {exception.Status.Detail}", exception),

@@ -1,5 +1,6 @@
 using Fluster.Actors.V1;
 using Fluster.Cluster;
+using Fluster.Rpc;
 using Grpc.Net.Client;
 
 namespace Fluster.Actors;
@@ -35,20 +36,7 @@ public sealed class ActorClient<T> : IDisposable
         }
 
         options ??= new ActorCallOptions();
-        var channel = GrpcChannel.ForAddress(uri, new GrpcChannelOptions
-        {
-            MaxReceiveMessageSize = options.MaxMessageSize,
-            MaxSendMessageSize = options.MaxMessageSize,
-            DisposeHttpClient = true,
-            HttpHandler = new SocketsHttpHandler
-            {
-                EnableMultipleHttp2Connections = true,
-                PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-                KeepAlivePingDelay = TimeSpan.FromSeconds(20),
-                KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
-                KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
-            },
-        });
+        var channel = RpcChannel.ForAddress(uri, new RpcLimits { MaxMessageSize = options.MaxMessageSize });
         _owned = channel;
         _caller = new ActorCaller(new ActorService.ActorServiceClient(channel), uri, actor, token ?? FlusterEnvironment.Get(FlusterEnvironment.Token), options);
         Actor = ActorProxy.Create<T>(_caller);

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Fluster.Cluster;
+using Fluster.Rpc;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -146,9 +147,7 @@ public sealed partial class ActorServer : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = _options.MaxMessageSize;
-            kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
             Listen(kestrel, context);
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _options.DrainTime);
@@ -160,16 +159,13 @@ public sealed partial class ActorServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
         builder.Services.AddSingleton(_actors);
         builder.Services.AddSingleton(new ServingContext(context));
-        builder.Services.AddGrpc(grpc =>
-        {
-            grpc.MaxReceiveMessageSize = _options.MaxMessageSize;
-            grpc.MaxSendMessageSize = _options.MaxMessageSize;
-        });
+        builder.Services.AddGrpc();
+        builder.Services.AddRpcLimits(new RpcLimits { MaxMessageSize = _options.MaxMessageSize });
 
         var application = builder.Build();
         application.Use((call, next) => Admit(call, next, tokens));
         application.UseRouting();
-        application.MapGrpcService<ActorCallService>();
+        application.MapConnectService<ActorCallService>();
         return application;
     }
 
@@ -183,24 +179,34 @@ public sealed partial class ActorServer : IAsyncDisposable
         kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http2);
     }
 
-    /// <summary>Everything on this port needs a token; whatever is mapped later too.</summary>
+    /// <summary>Everything on this port needs a token and the protocol's version; whatever is mapped later too.</summary>
     private static Task Admit(HttpContext call, RequestDelegate next, ActorTokens tokens)
     {
-        if (tokens.Problem(call.Request.Headers.Authorization) is not { } problem)
+        const string Unauthenticated = "16"; // the numbers of gRPC
+        const string FailedPrecondition = "9";
+        var headers = call.Request.Headers;
+        if (tokens.Problem(headers.Authorization) is { } stranger)
         {
-            return next(call);
+            return Refuse(call, StatusCodes.Status401Unauthorized, Unauthenticated, "unauthenticated", stranger);
         }
 
-        if (call.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true)
+        return ProtocolVersion.Problem(headers[ProtocolVersion.Metadata]) is { } mismatch
+            ? Refuse(call, StatusCodes.Status400BadRequest, FailedPrecondition, "failed_precondition", mismatch)
+            : next(call);
+    }
+
+    private static Task Refuse(HttpContext call, int httpStatus, string grpcStatus, string connectCode, string message)
+    {
+        if (call.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true)
         {
             call.Response.ContentType = "application/grpc";
-            call.Response.Headers["grpc-status"] = "16"; // UNAUTHENTICATED
-            call.Response.Headers["grpc-message"] = Uri.EscapeDataString(problem);
+            call.Response.Headers["grpc-status"] = grpcStatus;
+            call.Response.Headers["grpc-message"] = Uri.EscapeDataString(message);
             return Task.CompletedTask;
         }
 
-        call.Response.StatusCode = StatusCodes.Status401Unauthorized;
-        return call.Response.WriteAsJsonAsync(new ConnectError("unauthenticated", problem), call.RequestAborted);
+        call.Response.StatusCode = httpStatus;
+        return call.Response.WriteAsJsonAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["code"] = connectCode, ["message"] = message }, call.RequestAborted);
     }
 
     /// <summary>The server is a guest in the user's process: signals and Ctrl+C are none of its business.</summary>
@@ -209,14 +215,5 @@ public sealed partial class ActorServer : IAsyncDisposable
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
-
-    private sealed record ConnectError(string Code, string Message)
-    {
-        [System.Text.Json.Serialization.JsonPropertyName("code")]
-        public string Code { get; } = Code;
-
-        [System.Text.Json.Serialization.JsonPropertyName("message")]
-        public string Message { get; } = Message;
     }
 }

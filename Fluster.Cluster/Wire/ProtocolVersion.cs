@@ -9,4 +9,18 @@ internal static class ProtocolVersion
     public const int Major = 1;
 
     public const string Current = "1.0";
+
+    /// <summary>Why a caller of this version cannot be served; null when it can, or names none.</summary>
+    public static string? Problem(string? callers)
+    {
+        if (callers is null)
+        {
+            return null;
+        }
+
+        var dot = callers.IndexOf('.', StringComparison.Ordinal);
+        return int.TryParse(dot < 0 ? callers : callers[..dot], out var major) && major == Major
+            ? null
+            : $"The caller speaks protocol version '{callers}' and this side {Current}: update the older one.";
+    }
 }
