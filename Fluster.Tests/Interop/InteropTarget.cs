@@ -1,6 +1,7 @@
 using Fluster.Tests.Interop;
 using Google.Protobuf;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Fluster.Tests;
 
@@ -15,6 +16,7 @@ internal sealed class InteropTarget : InteropService.InteropServiceBase
 
     public override async Task<UnaryResponse> Unary(UnaryRequest request, ServerCallContext context)
     {
+        ThrowIfOtherwise(request.HasExpectCompressed ? request.ExpectCompressed : null, context, message: 0);
         await EchoMetadataAsync(context);
         ThrowIfAsked(request.ResponseStatus);
         context.WriteOptions = new WriteOptions(request.ResponseCompressed ? default : WriteFlags.NoCompress);
@@ -38,8 +40,10 @@ internal sealed class InteropTarget : InteropService.InteropServiceBase
     {
         await EchoMetadataAsync(context);
         var sum = 0;
+        var message = 0;
         await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
         {
+            ThrowIfOtherwise(request.HasExpectCompressed ? request.ExpectCompressed : null, context, message++);
             sum += request.Payload.Body.Length;
         }
 
@@ -58,6 +62,25 @@ internal sealed class InteropTarget : InteropService.InteropServiceBase
             }
 
             ThrowIfAsked(request.ResponseStatus);
+        }
+    }
+
+    /// <summary>Holds what the client says of a message's compression against what was seen on the wire.</summary>
+    private static void ThrowIfOtherwise(bool? expected, ServerCallContext context, int message)
+    {
+        if (expected is null)
+        {
+            return;
+        }
+
+        // A unary Connect request is the bare message; it was translated, encoding and all.
+        var http = context.GetHttpContext();
+        var flags = WireRecord.Of(http).Requests.Seen;
+        var isBare = http.Features.Get<IHttpResetFeature>() is Grpc.Connect.GrpcExchange && context.Method.EndsWith("/Unary", StringComparison.Ordinal);
+        var compressed = isBare ? http.Request.Headers.ContainsKey("grpc-encoding") : flags[message] == 1;
+        if (compressed != expected)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"Message {message} was {(compressed ? "" : "not ")}compressed."));
         }
     }
 

@@ -32,7 +32,7 @@ internal static class Gzip
     public static ReadOnlyMemory<byte> Deflate(ReadOnlyMemory<byte> message)
     {
         using var compressed = new MemoryStream();
-        using (var stream = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
+        using (var stream = new GzipCompressionProvider(CompressionLevel.Fastest).CreateCompressionStream(compressed, compressionLevel: null))
         {
             stream.Write(message.Span);
         }
