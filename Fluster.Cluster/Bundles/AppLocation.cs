@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -9,6 +10,8 @@ namespace Fluster.Cluster;
 /// <param name="App">The file name of the app without extension.</param>
 internal sealed record AppLocation(string Directory, string App)
 {
+    private static readonly ConcurrentDictionary<Assembly, AppLocation> s_found = new();
+
     public string DepsFile => Path.Combine(Directory, App + ".deps.json");
 
     public string RuntimeConfigFile => Path.Combine(Directory, App + ".runtimeconfig.json");
@@ -18,7 +21,9 @@ internal sealed record AppLocation(string Directory, string App)
     /// assembly by its path, what lies beside that assembly.
     /// </summary>
     /// <exception cref="InvalidOperationException">There is none that could travel; the message says what is missing.</exception>
-    public static AppLocation Of(Assembly declaring)
+    public static AppLocation Of(Assembly declaring) => s_found.GetOrAdd(declaring, static assembly => Find(assembly));
+
+    private static AppLocation Find(Assembly declaring)
     {
         var name = declaring.GetName().Name ?? "";
         if (!RuntimeFeature.IsDynamicCodeSupported)
@@ -35,34 +40,39 @@ internal sealed record AppLocation(string Directory, string App)
         }
 
         var directory = Path.GetDirectoryName(location)!;
-        var entry = Assembly.GetEntryAssembly()?.GetName().Name;
-        if (entry is not null && new AppLocation(directory, entry) is var running && running.Lists(name))
-        {
-            return running.CheckRuntime();
-        }
-
-        if (new AppLocation(directory, name) is var itself && itself.Lists(name))
-        {
-            return itself.CheckRuntime();
-        }
-
-        var other = System.IO.Directory.EnumerateFiles(directory, "*.runtimeconfig.json")
-            .Order(StringComparer.Ordinal)
+        var entry = Assembly.GetEntryAssembly()?.GetName().Name ?? name;
+        var app = System.IO.Directory.EnumerateFiles(directory, "*.runtimeconfig.json")
             .Select(file => new AppLocation(directory, Path.GetFileName(file)[..^".runtimeconfig.json".Length]))
-            .FirstOrDefault(app => app.Lists(name));
-        return other?.CheckRuntime() ?? throw Refused(name, MissingFiles(directory, entry ?? name));
+            .Select(candidate => (candidate, assemblies: candidate.Assemblies()))
+            .Where(candidate => candidate.assemblies.Contains(name))
+            // A test project's output has the programs that it tests, too. What runs is what lists the most of what is loaded.
+            .OrderByDescending(candidate => LoadedFrom(directory).Count(candidate.assemblies.Contains))
+            .ThenByDescending(candidate => candidate.candidate.App == entry)
+            .ThenByDescending(candidate => candidate.candidate.App == name)
+            .ThenBy(candidate => candidate.candidate.App, StringComparer.Ordinal)
+            .Select(candidate => candidate.candidate)
+            .FirstOrDefault();
+        return app?.CheckRuntime() ?? throw Refused(name, MissingFiles(directory, File.Exists(Path.Combine(directory, entry + ".dll")) ? entry : name));
     }
 
-    /// <summary>Whether this is an app, and one that loads the assembly.</summary>
-    private bool Lists(string assembly)
+    /// <summary>The names of the assemblies that the app loads; none when it is no app.</summary>
+    private HashSet<string> Assemblies()
     {
-        if (!File.Exists(DepsFile) || !File.Exists(RuntimeConfigFile) || !File.Exists(Path.Combine(Directory, App + ".dll")))
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        if (File.Exists(DepsFile) && File.Exists(Path.Combine(Directory, App + ".dll")))
         {
-            return false;
+            names.Add(App);
+            names.UnionWith(DepsFileReader.Read(DepsFile).Assets.Where(asset => asset.Kind == AssetKind.Runtime).Select(asset => Path.GetFileNameWithoutExtension(asset.FileName)));
         }
 
-        return assembly == App || DepsFileReader.Read(DepsFile).Assets.Any(asset => asset.Kind == AssetKind.Runtime && asset.FileName == assembly + ".dll");
+        return names;
     }
+
+    private static IEnumerable<string> LoadedFrom(string directory) => AppDomain.CurrentDomain.GetAssemblies()
+#pragma warning disable IL3000 // An empty location is not in the directory.
+        .Where(assembly => !assembly.IsDynamic && Path.GetDirectoryName(assembly.Location) == directory)
+#pragma warning restore IL3000
+        .Select(assembly => assembly.GetName().Name ?? "");
 
     /// <summary>This app, when a worker has what it runs on.</summary>
     /// <exception cref="InvalidOperationException">It does not; the message names what is missing.</exception>

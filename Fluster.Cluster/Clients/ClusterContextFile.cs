@@ -10,7 +10,7 @@ internal sealed record ClusterContextFile
     public string? Current { get; init; }
 
     [JsonPropertyName("contexts")]
-    public Dictionary<string, ClusterContextEntry> Contexts { get; init; } = [];
+    public Dictionary<string, ClusterContextEntry> Contexts { get; set; } = []; // not init: the generated reader would give null where the file has nothing
 
     /// <summary>Where the file is.</summary>
     public static string Location => FlusterEnvironment.Get(FlusterEnvironment.ContextFile)
@@ -40,7 +40,7 @@ internal sealed record ClusterContextEntry
 {
     /// <summary>The controller's gRPC address.</summary>
     [JsonPropertyName("address")]
-    public string Address { get; init; } = "";
+    public string Address { get; set; } = "";
 
     /// <summary>The address of its pages.</summary>
     [JsonPropertyName("http")]
