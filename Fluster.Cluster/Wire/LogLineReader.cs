@@ -19,7 +19,7 @@ internal sealed class LogLineReader
         var (fence, stream, time) = (new Fence(chunk.Fence), (JobLogStream)chunk.Stream, chunk.Time?.ToDateTimeOffset() ?? default);
         if (chunk.Gap)
         {
-            yield return new JobLogLine(chunk.TaskIndex, fence, stream, chunk.FirstLine, time, $"[{chunk.LineCount} lines are missing here]") { MissingLines = chunk.LineCount };
+            yield return new JobLogLine(chunk.TaskIndex, fence, stream, chunk.FirstLine, time, Missing(chunk.LineCount)) { MissingLines = chunk.LineCount };
             yield break;
         }
 
@@ -34,6 +34,9 @@ internal sealed class LogLineReader
             data = data[(length + (feed >= 0 ? 1 : 0))..];
         }
     }
+
+    // None: the worker was lost, and nobody knows whether there was more.
+    private static string Missing(int lines) => lines == 0 ? "[the worker was lost: there may have been more lines]" : $"[{lines} lines are missing here]";
 
     private string Decode(ReadOnlySpan<byte> bytes, (ulong Fence, V1.LogStream Stream) source, bool partial)
     {

@@ -112,6 +112,12 @@ internal sealed class JobLogReader(LogStore store, Func<JobLogView?> view, Pulse
                     owed = 0;
                 }
 
+                if (attempt.Totals is { UnknownTail: true } && next == (log?.Count ?? 0) && bytes < BatchBytes)
+                {
+                    batch.Add(LogChunks.UnknownTail(attempt, next)); // takes a number, so that it is said once
+                    next++;
+                }
+
                 cursor[attempt.TaskIndex] = new LogCursor.Position(attempt.Fence, next);
                 if (attempt.Totals is null || owed > 0 || log is not null && next < log.Count)
                 {

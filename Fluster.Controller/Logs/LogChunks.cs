@@ -33,4 +33,14 @@ internal static class LogChunks
         LineCount = (int)Math.Clamp(lines, 0, int.MaxValue),
         Gap = true,
     };
+
+    /// <summary>Says that an attempt may have written more than what arrived, and that nobody knows how much.</summary>
+    public static V1.LogChunk UnknownTail(AttemptLogView attempt, long sequence) => new()
+    {
+        Fence = attempt.Fence.Value,
+        TaskIndex = attempt.TaskIndex,
+        Sequence = sequence,
+        Stream = V1.LogStream.Stdout,
+        Gap = true,
+    };
 }

@@ -41,6 +41,7 @@ internal sealed partial class ClusterLoop : IDisposable
     private Action<ClusterEffect> _startEffect = _ => { };
     private volatile ClusterState _current;
     private volatile bool _stopped;
+    private bool _started;
     private long _lastTick;
 
     /// <param name="state">What was read from the store.</param>
@@ -81,6 +82,7 @@ internal sealed partial class ClusterLoop : IDisposable
         _startEffect = startEffect;
         _listeners = listeners;
         _lastTick = _time.GetTimestamp();
+        _started = true;
         _thread.Start();
     }
 
@@ -109,7 +111,7 @@ internal sealed partial class ClusterLoop : IDisposable
     {
         _stopped = true;
         _inbox.Wake();
-        if (_thread.ThreadState != System.Threading.ThreadState.Unstarted)
+        if (_started)
         {
             _thread.Join();
         }

@@ -15,6 +15,9 @@ internal sealed class LeaseTracker(LeaseSettings settings)
     /// <summary>How much longer a loss waits then.</summary>
     private const int MassSilencePatience = 4;
 
+    /// <summary>Ticks after which a silence is told again: the batch that had it may not have been kept.</summary>
+    private const int SayAgain = 10;
+
     private readonly SortedDictionary<long, Lease> _leases = [];
 
     /// <summary>Most workers are silent at once: nobody is given up for now.</summary>
@@ -25,7 +28,7 @@ internal sealed class LeaseTracker(LeaseSettings settings)
     {
         if (!_leases.TryGetValue(workerUid, out var lease) || lease.Incarnation <= incarnation)
         {
-            _leases[workerUid] = new Lease(incarnation, 0);
+            _leases[workerUid] = new Lease(incarnation, 0, Lost: false);
         }
     }
 
@@ -34,37 +37,42 @@ internal sealed class LeaseTracker(LeaseSettings settings)
     public IReadOnlyList<ClusterInput.Silence> Tick()
     {
         var silent = 0;
+        var counted = 0;
         foreach (var uid in _leases.Keys.ToArray())
         {
             var lease = _leases[uid] = _leases[uid] with { Ticks = _leases[uid].Ticks + 1 };
-            silent += lease.Ticks >= settings.SuspectAfter ? 1 : 0;
+            if (!lease.Lost)
+            {
+                counted++;
+                silent += lease.Ticks >= settings.SuspectAfter ? 1 : 0;
+            }
         }
 
-        MassSilence = _leases.Count >= FewestForMassSilence && silent * 2 > _leases.Count;
+        MassSilence = counted >= FewestForMassSilence && silent * 2 > counted;
         var lostAfter = MassSilence ? settings.LostAfter * MassSilencePatience : settings.LostAfter;
         List<ClusterInput.Silence>? found = null;
         foreach (var (uid, lease) in _leases)
         {
-            if (lease.Ticks == settings.SuspectAfter)
-            {
-                (found ??= []).Add(new ClusterInput.Silence(uid, lease.Incarnation, WorkerEvent.Silent));
-            }
-            else if (lease.Ticks >= lostAfter)
+            if (lease.Ticks >= lostAfter && (!lease.Lost || lease.Ticks % SayAgain == 0))
             {
                 (found ??= []).Add(new ClusterInput.Silence(uid, lease.Incarnation, WorkerEvent.SilentForLong));
             }
+            else if (lease.Ticks == settings.SuspectAfter || !lease.Lost && lease.Ticks > settings.SuspectAfter && lease.Ticks % SayAgain == 0)
+            {
+                (found ??= []).Add(new ClusterInput.Silence(uid, lease.Incarnation, WorkerEvent.Silent));
+            }
         }
 
-        foreach (var lost in found ?? [])
+        foreach (var silence in found ?? [])
         {
-            if (lost.Event == WorkerEvent.SilentForLong)
+            if (silence.Event == WorkerEvent.SilentForLong)
             {
-                _leases.Remove(lost.WorkerUid);
+                _leases[silence.WorkerUid] = _leases[silence.WorkerUid] with { Lost = true };
             }
         }
 
         return found ?? (IReadOnlyList<ClusterInput.Silence>)[];
     }
 
-    private readonly record struct Lease(ulong Incarnation, int Ticks);
+    private readonly record struct Lease(ulong Incarnation, int Ticks, bool Lost);
 }

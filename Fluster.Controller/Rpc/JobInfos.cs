@@ -7,6 +7,9 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
 {
     private const int MostDisplayed = 200;
 
+    /// <summary>Last lines are for whoever looks at one job: up to so many tasks, each attempt has its own.</summary>
+    private const int MostTasksWithLines = 16;
+
     /// <param name="state">Where the job is from.</param>
     /// <param name="job">The job.</param>
     /// <param name="withTasks">Its tasks and attempts as well.</param>
@@ -21,7 +24,7 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
             ParentId = job.Id.Parent?.ToString() ?? "",
             State = job.State.ToWire(),
             Stopping = job.Stopping,
-            Failure = job.State is JobState.Succeeded || !job.State.IsTerminal ? null : job.Failure?.ToWire(),
+            Failure = job.State.IsTerminal ? Reason(job.Failure, withTasks) : null,
             PendingReason = job.State == JobState.Pending ? PendingReason.Of(state, job, loop.Now().Time, links.TakesWork) : "",
             Replicas = job.Terms.Replicas,
             Entrypoint = Display(request.Entrypoint),
@@ -36,14 +39,14 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
         {
             for (var index = 0; index < job.Terms.Replicas; index++)
             {
-                info.Tasks.Add(TaskOf(state, job, index));
+                info.Tasks.Add(TaskOf(state, job, index, withLines: job.Terms.Replicas <= MostTasksWithLines));
             }
         }
 
         return info;
     }
 
-    private static V1.TaskInfo TaskOf(ClusterState state, JobRecord job, int index)
+    private static V1.TaskInfo TaskOf(ClusterState state, JobRecord job, int index, bool withLines)
     {
         var task = state.TaskOf(job, index);
         var taskState = task?.State ?? JobState.Pending;
@@ -60,14 +63,14 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
         {
             if (state.Attempt(fence) is { } attempt)
             {
-                info.Attempts.Add(AttemptOf(state, attempt));
+                info.Attempts.Add(AttemptOf(state, attempt, withLines));
             }
         }
 
         return info;
     }
 
-    private static V1.AttemptInfo AttemptOf(ClusterState state, AttemptRecord attempt)
+    private static V1.AttemptInfo AttemptOf(ClusterState state, AttemptRecord attempt, bool withLines)
     {
         var info = new V1.AttemptInfo
         {
@@ -77,7 +80,7 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
             PlacedAt = Time(attempt.PlacedAt),
             StartedAt = Time(attempt.StartedAt),
             EndedAt = Time(attempt.EndedAt),
-            Failure = attempt.Failure?.ToWire(),
+            Failure = Reason(attempt.Failure, withLines),
         };
         foreach (var port in attempt.Ports)
         {
@@ -86,6 +89,8 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
 
         return info;
     }
+
+    private static V1.Failure? Reason(JobFailure? failure, bool withLines) => (withLines || failure is null ? failure : failure with { LastLines = [] })?.ToWire();
 
     private static string Display(V1.Entrypoint entrypoint)
     {

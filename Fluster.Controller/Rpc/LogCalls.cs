@@ -30,6 +30,10 @@ internal sealed class LogCalls(ClusterLoop loop, LogStore logs, JobWatches watch
             receiver.End();
             await acknowledging;
         }
+        catch (IOException)
+        {
+            // The worker is gone; what was not acknowledged comes again.
+        }
         finally
         {
             await ended.CancelAsync();

@@ -31,9 +31,9 @@ internal sealed class WorkerConnection(
         {
             await await Task.WhenAny(reading, sending);
         }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        catch (Exception exception) when (exception is OperationCanceledException && ended.IsCancellationRequested || exception is IOException)
         {
-            // Closed.
+            // Closed, or the worker is gone.
         }
         finally
         {

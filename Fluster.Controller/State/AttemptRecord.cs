@@ -37,6 +37,10 @@ internal readonly record struct PortRecord(string Name, int Port);
 /// <summary>What an attempt wrote in all.</summary>
 internal sealed record LogTotalsRecord(long Chunks, long StdoutLines, long StderrLines, long BuildLines, bool UnknownTail)
 {
+    /// <summary>It wrote nothing.</summary>
+    public static LogTotalsRecord None { get; } = new(0, 0, 0, 0, UnknownTail: false);
+
+    /// <summary>Nobody can say; there may be more than what arrived.</summary>
     public static LogTotalsRecord Unknown { get; } = new(0, 0, 0, 0, UnknownTail: true);
 
     public long Lines => StdoutLines + StderrLines + BuildLines;

@@ -133,7 +133,7 @@ internal static class WorkerRules
         {
             // What was never seen running is the cluster's loss, not the job's: a worker remembers what it has started.
             var outcome = attempt.State == JobState.Building
-                ? new AttemptOutcome(Failures.NotStarted(draft.FindWorker(attempt.WorkerUid)!.Id), null, LogTotalsRecord.Unknown)
+                ? new AttemptOutcome(Failures.NotStarted(draft.FindWorker(attempt.WorkerUid)!.Id), null, LogTotalsRecord.None)
                 : null;
             AttemptRules.End(draft, attempt, outcome);
         }

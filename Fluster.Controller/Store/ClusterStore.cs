@@ -57,6 +57,15 @@ internal sealed class ClusterStore : IDisposable
         }
     }
 
+    /// <summary>Limits the database to so many more pages (4 KiB each), as a disk would that is almost full.</summary>
+    public void LimitTo(int morePages)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = "PRAGMA page_count";
+        var pages = Convert.ToInt64(command.ExecuteScalar(), CultureInfo.InvariantCulture);
+        Execute(_connection, $"PRAGMA max_page_count = {pages + morePages}");
+    }
+
     /// <summary>Reads everything; null from an empty database.</summary>
     /// <exception cref="StoreCorruptException">A row is damaged.</exception>
     public ClusterState? Load()
