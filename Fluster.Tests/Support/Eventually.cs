@@ -8,6 +8,8 @@ internal static class Eventually
 
     public static Task True(Func<bool> condition, Func<string> state) => True(() => Task.FromResult(condition()), state);
 
+    public static Task True(Func<bool> condition, string what) => True(condition, () => what);
+
     /// <param name="condition">What is to become true.</param>
     /// <param name="state">How things are, for the message when it does not.</param>
     public static async Task True(Func<Task<bool>> condition, Func<string> state)

@@ -1,0 +1,87 @@
+using Fluster.Cluster;
+
+namespace Fluster.Tests;
+
+/// <summary>A controller and its workers as real processes of their own.</summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    private readonly List<WorkerProcess> _workers = [];
+
+    private TestCluster(ControllerProcess controller)
+    {
+        Controller = controller;
+        Client = controller.Client();
+    }
+
+    public ControllerProcess Controller { get; }
+
+    public IReadOnlyList<WorkerProcess> Workers => _workers;
+
+    /// <summary>As a program would speak to it, as admin.</summary>
+    public FlusterClient Client { get; }
+
+    /// <summary>Starts a controller and workers, and returns when all of them are connected.</summary>
+    /// <param name="workers">How many.</param>
+    /// <param name="controllerSettings">By environment name.</param>
+    /// <param name="workerSettings">By environment name, for every worker.</param>
+    public static async Task<TestCluster> StartAsync(
+        int workers = 1, IReadOnlyDictionary<string, string?>? controllerSettings = null, IReadOnlyDictionary<string, string?>? workerSettings = null)
+    {
+        var cluster = new TestCluster(await ControllerProcess.StartAsync(controllerSettings));
+        try
+        {
+            for (var i = 1; i <= workers; i++)
+            {
+                var worker = new WorkerProcess(cluster.Controller, $"worker-{i}", workerSettings);
+                cluster._workers.Add(worker);
+                worker.Start();
+            }
+
+            await cluster.WorkersConnectedAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    public static JobRequest Bash(string script, string name = "test") => new() { Name = name, Entrypoint = JobEntrypoint.Command("bash", "-c", script) };
+
+    /// <summary>Returns when every worker that runs has been heard by the controller since it was started.</summary>
+    public async Task WorkersConnectedAsync()
+    {
+        using var channel = Controller.Channel();
+        var service = ControllerProcess.Service(channel);
+        await Eventually.True(
+            async () => (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers.Count(worker => worker.State == "Alive" && worker.Health is not null) == _workers.Count,
+            () => string.Join('\n', _workers.Select(worker => worker.Process.Output)));
+    }
+
+    /// <summary>Everything that a job wrote to one stream, over all its attempts.</summary>
+    public async Task<string> LogAsync(JobId job, JobLogStream stream = JobLogStream.Stdout)
+    {
+        var lines = new List<string>();
+        await foreach (var line in Client.StreamLogs(job, new LogOptions { Follow = true }))
+        {
+            if (line.Stream == stream)
+            {
+                lines.Add(line.Text);
+            }
+        }
+
+        return string.Join('\n', lines);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Client.DisposeAsync();
+        foreach (var worker in _workers)
+        {
+            await worker.DisposeAsync();
+        }
+
+        await Controller.DisposeAsync();
+    }
+}

@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using System.Security.Cryptography;
+
+namespace Fluster.Worker;
+
+/// <summary>
+/// Everything by which the processes of one worker's attempts are found again, also by another process and after the worker's death:
+/// a mark in their environment, and the directory of their control groups.
+/// </summary>
+/// <param name="Id">Made once per data directory.</param>
+/// <param name="CgroupDirectory">The control group that holds the attempts' groups; empty in marker mode.</param>
+internal sealed record Ward(string Id, string CgroupDirectory)
+{
+    private const string LauncherRole = "launcher";
+    private const string FileName = "ward";
+
+    /// <summary>Between two looks at processes that were told to end.</summary>
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>The mark of the launcher and of the starters, which are copies of it.</summary>
+    public string LauncherMark => $"{Id}.{LauncherRole}";
+
+    /// <summary>The mark of one attempt's processes.</summary>
+    public string MarkOf(Fence fence) => $"{Id}.{fence}";
+
+    public string[] ToArguments() => [Id, CgroupDirectory];
+
+    public static Ward FromArguments(ReadOnlySpan<string> arguments) => new(arguments[0], arguments[1]);
+
+    /// <summary>The ward that an earlier run in this data directory had; null when there was none.</summary>
+    public static Ward? Load(string dataDirectory)
+    {
+        var path = Path.Combine(dataDirectory, FileName);
+        return File.Exists(path) && File.ReadAllLines(path) is [var id, var directory, ..] ? new Ward(id, directory) : null;
+    }
+
+    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    public void Save(string dataDirectory) => AtomicFile.Write(Path.Combine(dataDirectory, FileName), System.Text.Encoding.UTF8.GetBytes($"{Id}\n{CgroupDirectory}\n"));
+
+    /// <summary>Kills everything that belongs to the ward and returns when nothing is left, the launcher last: it inherits orphans.</summary>
+    /// <param name="spared">A process that is left alone: the caller, when it is part of the ward.</param>
+    /// <param name="patience">How long to go on; null: until it is done.</param>
+    /// <returns>Whether nothing is left.</returns>
+    [SupportedOSPlatform("linux")]
+    public bool SweepUntilEmpty(int spared = 0, TimeSpan? patience = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var wait = new ManualResetEventSlim(); // never set: these are plain processes without a clock of their own
+        for (var emptyRounds = 0; emptyRounds < 2;)
+        {
+            emptyRounds = SweepOnce(spared, killLaunchers: emptyRounds > 0) ? emptyRounds + 1 : 0;
+            if (emptyRounds == 0 && patience < Stopwatch.GetElapsedTime(started))
+            {
+                return false;
+            }
+
+            wait.Wait(s_look);
+        }
+
+        CgroupTree.RemoveBelow(CgroupDirectory);
+        return true;
+    }
+
+    [SupportedOSPlatform("linux")]
+    private bool SweepOnce(int spared, bool killLaunchers)
+    {
+        var groupsEmpty = CgroupDirectory.Length == 0 || CgroupTree.KillBelow(CgroupDirectory);
+        var table = ProcessTable.Read();
+        var launchers = ProcessTable.Marked(table, FlusterEnvironment.AttemptMarker, LauncherMark).Where(entry => !entry.IsDead).ToList();
+        var launcherIds = launchers.Select(entry => entry.Identity.Id).ToHashSet();
+        var jobs = ProcessTable.Marked(table, FlusterEnvironment.AttemptMarker, Id + ".")
+            .Concat(ProcessTable.Descendants(table, launcherIds))
+            .Where(entry => !entry.IsDead && !launcherIds.Contains(entry.Identity.Id) && entry.Identity.Id != spared)
+            .DistinctBy(entry => entry.Identity)
+            .ToList();
+
+        // Stopped first: what is stopped cannot make more while the others are being killed.
+        foreach (var signal in (ReadOnlySpan<int>)[Libc.SigStop, Libc.SigKill])
+        {
+            foreach (var job in jobs)
+            {
+                Libc.Signal(job.Identity, signal);
+            }
+        }
+
+        var left = launchers.Where(entry => entry.Identity.Id != spared).ToList();
+        if (groupsEmpty && jobs.Count == 0 && killLaunchers)
+        {
+            foreach (var launcher in left)
+            {
+                Libc.Signal(launcher.Identity, Libc.SigKill);
+            }
+
+            return left.Count == 0;
+        }
+
+        return groupsEmpty && jobs.Count == 0;
+    }
+}

@@ -1,0 +1,73 @@
+using System.Runtime.Versioning;
+using Microsoft.Extensions.Logging;
+
+namespace Fluster.Worker;
+
+/// <summary>Finds the best way to hold processes together that works here, by running one that does nothing.</summary>
+[SupportedOSPlatform("linux")]
+internal static class IsolationProbe
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>Chooses a way, remembers its ward in the data directory, and leaves its launcher running.</summary>
+    /// <exception cref="WorkerStartException">None works.</exception>
+    public static (Isolation Isolation, ProcessLauncher Launcher) Choose(string directory, WorkerOptions options, DescriptorPump pump, ILoggerFactory loggers)
+    {
+        WorkerOptionsValidation.IsolationOf(options, out var wanted);
+        var id = Ward.Load(directory)?.Id ?? Ward.NewId();
+        var problems = new List<string>();
+        foreach (var candidate in Isolation.Candidates(id, wanted))
+        {
+            candidate.Ward.Save(directory); // before the first process that it has to find again
+            var launcher = new ProcessLauncher(candidate.Ward, pump, loggers.CreateLogger<ProcessLauncher>());
+            launcher.Start();
+            if (Try(candidate, launcher) is not { } problem)
+            {
+                return (candidate, launcher);
+            }
+
+            problems.Add($"{candidate.Name}: {problem}");
+            launcher.Dispose();
+            CgroupTree.RemoveBelow(candidate.Ward.CgroupDirectory);
+        }
+
+        throw new WorkerStartException($"{WorkerOptions.Section}:{nameof(WorkerOptions.Isolation)}: '{options.Isolation}' does not work on this machine. {string.Join(' ', problems)}");
+    }
+
+    private static string? Try(Isolation isolation, ProcessLauncher launcher)
+    {
+        var boundary = isolation.CreateBoundary(default, () => launcher.ProcessId);
+        var (mode, cgroup) = boundary.Placement;
+        var (output, outputEnd) = Libc.Pipe();
+        var (errors, errorsEnd) = Libc.Pipe();
+        try
+        {
+            var program = launcher.Launch(
+                new LaunchRequest
+                {
+                    Isolation = mode,
+                    CgroupDirectory = cgroup,
+                    Program = "/bin/sh",
+                    Arguments = ["sh", "-c", ":"],
+                    Environment = [],
+                    WorkingDirectory = "/",
+                },
+                outputEnd,
+                errorsEnd);
+            if (!program.Released.Wait(s_patience))
+            {
+                return "a process that does nothing did not end.";
+            }
+
+            return program.Started.Result is { Kind: LaunchNewsKind.Failed, First: var stage, Second: var error }
+                ? $"step {(LaunchStage)stage}: {Libc.Describe(error)}."
+                : program.Exited.Result == 0 ? null : $"/bin/sh ended with wait status {program.Exited.Result}.";
+        }
+        finally
+        {
+            _ = Libc.close(output);
+            _ = Libc.close(errors);
+            boundary.Remove();
+        }
+    }
+}

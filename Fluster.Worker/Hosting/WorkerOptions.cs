@@ -1,0 +1,50 @@
+namespace Fluster.Worker;
+
+/// <summary>The settings of a worker: section <c>Fluster:Worker</c>.</summary>
+internal sealed class WorkerOptions
+{
+    /// <summary>The section that they are read from.</summary>
+    public const string Section = "Fluster:Worker";
+
+    /// <summary>The worker's name in the cluster. Default: the machine's name.</summary>
+    public string Id { get; set; } = "";
+
+    /// <summary>The token of role worker that the controller asks for.</summary>
+    public string Token { get; set; } = "";
+
+    /// <summary>Where the worker keeps what must survive it, and what jobs work on. Default: <c>fluster-worker</c> under the user's local data.</summary>
+    public string DataDirectory { get; set; } = "";
+
+    /// <summary>Where the controller is: a URL, or a name that service discovery knows. Default: <c>http://_grpc.controller</c>.</summary>
+    public string ControllerAddress { get; set; } = "http://_grpc.controller";
+
+    /// <summary>Cores that jobs may use. Default: all of the machine's.</summary>
+    public double? Cpu { get; set; }
+
+    /// <summary>Memory that jobs may use, for example <c>4g</c>. Default: nine tenths of the machine's.</summary>
+    public string Memory { get; set; } = "";
+
+    /// <summary>Disk that jobs may use, for example <c>20g</c>. Default: what is free in <see cref="DataDirectory"/>.</summary>
+    public string Disk { get; set; } = "";
+
+    /// <summary>Ports for jobs, both ends included (seed 003). Those in the kernel's ephemeral range are skipped.</summary>
+    public string PortRange { get; set; } = "30000-40000";
+
+    /// <summary>The most attempts at a time (seed 003). Default: 10.</summary>
+    public int MaxConcurrentJobs { get; set; } = 10;
+
+    /// <summary>The address that servers in jobs listen on. Default: 127.0.0.1.</summary>
+    public string BindHost { get; set; } = "127.0.0.1";
+
+    /// <summary>The address under which others reach servers in jobs. Default: <see cref="BindHost"/>.</summary>
+    public string AdvertiseHost { get; set; } = "";
+
+    /// <summary>The region that jobs can ask for. Default: none.</summary>
+    public string Region { get; set; } = "";
+
+    /// <summary>How attempts are held together: <c>auto</c>, <c>cgroup2</c>, <c>cgroup1</c> or <c>marker</c>. Default: auto, the best that works here.</summary>
+    public string Isolation { get; set; } = "auto";
+
+    /// <summary>The program that runs .NET entrypoints. Default: the one that comes with the worker.</summary>
+    public string JobHostPath { get; set; } = "";
+}

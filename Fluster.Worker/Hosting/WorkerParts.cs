@@ -1,0 +1,172 @@
+using System.Runtime.Versioning;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.ServiceDiscovery;
+
+namespace Fluster.Worker;
+
+/// <summary>The parts of a worker, made and connected in the one order that works.</summary>
+[SupportedOSPlatform("linux")]
+internal sealed class WorkerParts : IAsyncDisposable
+{
+    private static readonly TimeSpan s_healthInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_guardPatience = TimeSpan.FromSeconds(5);
+
+    private readonly Stack<IDisposable> _owned = new();
+    private readonly TimeProvider _time;
+    private readonly long _startedAt;
+    private readonly WorkerMachine _machine;
+    private readonly ProcessRuntime _runtime;
+    private readonly WorkerGuard _guard;
+    private readonly ControllerLink _link;
+    private readonly LogSender _logs;
+
+    private WorkerParts(WorkerOptions options, string directory, IDisposable holder, ServiceEndpointResolver resolver, TimeProvider time, ILoggerFactory loggers)
+    {
+        _time = time;
+        _startedAt = time.GetTimestamp();
+        _machine = new WorkerMachine(options, directory);
+        _owned.Push(holder);
+        var id = options.Id.Length > 0 ? options.Id : Environment.MachineName.ToLowerInvariant();
+        var memory = ClusterMemory.Open(directory, time.GetUtcNow());
+        var spool = Own(AttemptSpool.Open(Path.Combine(directory, "spool")));
+        var address = Own(new ControllerAddress(options.ControllerAddress, resolver));
+        var connection = new ControllerConnection(address.ConnectAsync, options.Token);
+        var transfer = new BlobTransfer(connection, time);
+        var blobs = new BlobCache(Path.Combine(directory, "blobs"), transfer.FetchAsync);
+        var pump = Own(new DescriptorPump(time, loggers.CreateLogger<DescriptorPump>()));
+        var (isolation, launcher) = IsolationProbe.Choose(directory, options, pump, loggers);
+        Own(launcher);
+        _guard = Own(new WorkerGuard(isolation.Ward, time, loggers.CreateLogger<WorkerGuard>()));
+        _guard.Start();
+        AttemptLoop? loop = null;
+        _runtime = new ProcessRuntime(Path.Combine(directory, "work"), (fence, spec) => loop!.OpenLog(fence, spec), time)
+        {
+            Isolation = isolation,
+            Launcher = launcher,
+            Pump = pump,
+            Ports = new PortPool(PortRange.Parse(options.PortRange), PortRange.Ephemeral(), PortPool.DefaultLockDirectory),
+            Blobs = blobs,
+            Bundles = new BundleStore(Path.Combine(directory, "bundles"), blobs),
+            JobHostPath = options.JobHostPath.Length > 0 ? options.JobHostPath : Path.Combine(AppContext.BaseDirectory, "jobhost", "Fluster.JobHost.dll"),
+            Logger = loggers.CreateLogger<ProcessRuntime>(),
+            Surroundings = new WorkerSurroundings
+            {
+                WorkerId = id,
+                BindHost = options.BindHost,
+                AdvertiseHost = options.AdvertiseHost.Length > 0 ? options.AdvertiseHost : options.BindHost,
+                ControllerAddress = () => address.Current,
+                ClusterKey = () => memory.ClusterKey,
+                BaseVariables = BaseEnvironment.Of(Environment.GetEnvironmentVariables()),
+            },
+        };
+        loop = Own(new AttemptLoop(spool, memory, transfer, time, loggers.CreateLogger<AttemptLoop>()) { Runtime = _runtime });
+        Loop = loop;
+        _link = new ControllerLink(connection, () => Hello(id, memory, isolation), loop.Post, time, loggers.CreateLogger<ControllerLink>());
+        _logs = new LogSender(connection, () => LogsHello(id, memory), loop.LogAcknowledged, time, loggers.CreateLogger<LogSender>());
+        (loop.Link, loop.Logs) = (_link, _logs);
+        loop.Recover();
+        loop.Post(new WorkerEvent.HealthTaken(Health()));
+    }
+
+    public AttemptLoop Loop { get; }
+
+    /// <exception cref="WorkerStartException">A part cannot be made on this machine, or with these settings.</exception>
+    public static WorkerParts Open(
+        WorkerOptions options, string directory, IDisposable holder, ServiceEndpointResolver resolver, TimeProvider time, ILoggerFactory loggers)
+    {
+        try
+        {
+            return new WorkerParts(options, directory, holder, resolver, time, loggers);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new WorkerStartException($"The worker cannot work in '{directory}': {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Runs everything until it is cancelled or something fails.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] parts = [Loop.RunAsync(ended.Token), _link.RunAsync(ended.Token), _logs.RunAsync(ended.Token), _guard.RunAsync(ended.Token), WatchHealthAsync(ended.Token)];
+        try
+        {
+            await await Task.WhenAny(parts);
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await Task.WhenAll(parts).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>Ends the worker's own processes, the guard last: it sees to it that nothing is left.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _runtime.DisposeAsync();
+        _runtime.Launcher.Dispose();
+        await _guard.EndAsync(s_guardPatience);
+        while (_owned.TryPop(out var owned))
+        {
+            owned.Dispose();
+        }
+    }
+
+    private T Own<T>(T part)
+        where T : IDisposable
+    {
+        _owned.Push(part);
+        return part;
+    }
+
+    private async Task WatchHealthAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(s_healthInterval, _time);
+        while (await timer.WaitForNextTickAsync(cancellationToken))
+        {
+            Loop.Post(new WorkerEvent.HealthTaken(Health()));
+        }
+    }
+
+    private V1.WorkerHealth Health()
+    {
+        var (free, total, problem) = _machine.Disk();
+        var health = new V1.WorkerHealth
+        {
+            Uptime = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(_time.GetElapsedTime(_startedAt)),
+            RunningAttempts = Loop.LiveAttempts,
+            DiskFreeBytes = free,
+            DiskTotalBytes = total,
+            AcceptsWork = problem is null,
+        };
+        health.Problems.AddRange(_runtime.Problems);
+        if (problem is not null)
+        {
+            health.Problems.Add(problem);
+        }
+
+        return health;
+    }
+
+    private V1.WorkerHello Hello(string id, ClusterMemory memory, Isolation isolation)
+    {
+        var cluster = Loop.Cluster;
+        var hello = new V1.WorkerHello
+        {
+            ClusterId = cluster?.ClusterId ?? "",
+            Epoch = cluster?.Epoch ?? 0,
+            WorkerId = id,
+            Incarnation = memory.Incarnation,
+            Capabilities = _machine.Capabilities(isolation.Name),
+            ProtocolVersion = "1.0",
+        };
+        hello.Holdings.AddRange(Loop.Holdings);
+        return hello;
+    }
+
+    private V1.WorkerLogsHello LogsHello(string id, ClusterMemory memory)
+    {
+        var cluster = Loop.Cluster;
+        return new V1.WorkerLogsHello { ClusterId = cluster?.ClusterId ?? "", Epoch = cluster?.Epoch ?? 0, WorkerId = id, Incarnation = memory.Incarnation };
+    }
+}

@@ -1,0 +1,315 @@
+using System.Globalization;
+using System.Runtime.Versioning;
+using Microsoft.Extensions.Logging;
+
+namespace Fluster.Worker;
+
+/// <summary>One attempt as processes of this machine, from its files to the end of its last process.</summary>
+[SupportedOSPlatform("linux")]
+#pragma warning disable CA1001 // The source has neither timer nor wait handle, and requests to end may come at any time.
+internal sealed partial class ProcessAttempt : IRunningAttempt
+#pragma warning restore CA1001
+{
+    private const string Shell = "/bin/sh";
+
+    /// <summary>How long a process may outlive SIGKILL before somebody is told: one that waits for a dead disk cannot be helped.</summary>
+    private static readonly TimeSpan s_unkillable = TimeSpan.FromSeconds(60);
+
+    private readonly Fence _fence;
+    private readonly V1.AttemptSpec _spec;
+    private readonly ProcessRuntime _runtime;
+    private readonly Action<WorkerEvent> _report;
+    private readonly AttemptDirectory _directory;
+    private readonly AttemptLog _log;
+    private readonly AttemptBoundary _boundary;
+    private readonly CancellationTokenSource _stopping = new(); // cancelled by the first request to end
+    private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private PortLease _ports = PortLease.None;
+    private long? _memoryLimitPassed;
+
+    public ProcessAttempt(Fence fence, V1.AttemptSpec spec, ProcessRuntime runtime, AttemptLog log, AttemptBoundary boundary, AttemptDirectory directory, Action<WorkerEvent> report)
+    {
+        (_fence, _spec, _runtime, _log, _boundary, _directory, _report) = (fence, spec, runtime, log, boundary, directory, report);
+    }
+
+    public Fence Fence => _fence;
+
+    /// <summary>Its processes that SIGKILL has not ended for a minute.</summary>
+    public IReadOnlyList<int> Unkillable { get; private set; } = [];
+
+    public void Terminate()
+    {
+        _stopping.Cancel();
+        _boundary.Terminate();
+    }
+
+    public void Kill()
+    {
+        _stopping.Cancel();
+        _killed.TrySetResult();
+    }
+
+    /// <summary>Kills the attempt when its processes have more memory than it asked for.</summary>
+    public void CheckMemory(IReadOnlyList<ProcessEntry> table)
+    {
+        if (_spec.Resources?.MemoryBytes is { } limit and > 0 && _memoryLimitPassed is null && MemoryUse.Exceeds(_boundary.Sample(table), limit))
+        {
+            _memoryLimitPassed = limit;
+            Kill();
+        }
+    }
+
+    public async Task RunAsync()
+    {
+        var end = new AttemptEnd { At = default };
+        try
+        {
+            end = await PrepareAndRunAsync();
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // Whoever asked knows why.
+        }
+        catch (Exception exception)
+        {
+            end = end with { Failure = FailureOf(exception) };
+            if (end.Failure.Kind == FailureKind.WorkerFault)
+            {
+                Log.AttemptFailed(_runtime.Logger, exception, _fence);
+            }
+        }
+
+        end = await EndAsync(end);
+        _report(new WorkerEvent.Ended(_fence, end));
+    }
+
+    private async Task<AttemptEnd> PrepareAndRunAsync()
+    {
+        var stopping = _stopping.Token;
+        _directory.Create();
+        _ports = _runtime.Ports.Take(_spec.Ports);
+        var variables = JobVariables.Of(_spec, _fence, _runtime.Surroundings, _ports.Ports, _runtime.Isolation.Ward.MarkOf(_fence));
+        if (_spec.Environment?.WorkingFiles is { } files)
+        {
+            await _runtime.Bundles.CopyAsync(files, _directory.Work, stopping);
+        }
+
+        foreach (var command in _spec.Environment?.SetupCommands ?? [])
+        {
+            var (code, signal, problem) = await RunProgramAsync([Shell, "-c", command], variables, V1.LogStream.Build, V1.LogStream.Build, started: null);
+            stopping.ThrowIfCancellationRequested();
+            if (code != 0)
+            {
+                var how = problem?.Message ?? (signal is { } number ? $"ended by signal {number}" : $"exit code {code}");
+                throw new AttemptFailedException(new JobFailure(FailureKind.ProgramNotFound, $"The set-up command '{command}' failed: {how}") { ExitCode = code, Signal = signal });
+            }
+        }
+
+        var argv = await EntrypointAsync(variables, stopping);
+        stopping.ThrowIfCancellationRequested();
+        var (exitCode, exitSignal, failure) = await RunProgramAsync(
+            argv, variables, V1.LogStream.Stdout, V1.LogStream.Stderr,
+            () => _report(new WorkerEvent.Running(_fence, _runtime.Time.GetUtcNow(), _ports.Ports)));
+        return new AttemptEnd { At = default, ExitCode = exitCode, Signal = exitSignal, Failure = failure };
+    }
+
+    private async Task<IReadOnlyList<string>> EntrypointAsync(Dictionary<string, string> variables, CancellationToken cancellationToken)
+    {
+        if (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Command)
+        {
+            return _spec.Entrypoint.Command.Argv;
+        }
+
+        if (_spec.Entrypoint.KindCase != V1.Entrypoint.KindOneofCase.Dotnet)
+        {
+            throw new AttemptFailedException(new JobFailure(FailureKind.WorkerFault, "This worker is too old to know this kind of entrypoint."));
+        }
+
+        var dotnet = _spec.Entrypoint.Dotnet;
+        var bundle = await _runtime.Bundles.GetAsync(dotnet.Bundle, cancellationToken);
+        var invocation = dotnet.Invocation.SourceCase == V1.Payload.SourceOneofCase.Blob
+            ? await _runtime.Blobs.GetAsync(dotnet.Invocation.Blob, cancellationToken)
+            : _directory.Invocation;
+        if (invocation == _directory.Invocation)
+        {
+            await File.WriteAllBytesAsync(invocation, dotnet.Invocation.Inline.ToByteArray(), cancellationToken);
+        }
+
+        variables.TryAdd("DOTNET_NOLOGO", "1");
+        var app = Path.Combine(bundle, dotnet.App);
+        return
+        [
+            DotnetHost.Path, "exec", "--depsfile", app + ".deps.json", "--runtimeconfig", app + ".runtimeconfig.json",
+            _runtime.JobHostPath, app + ".dll", invocation, _directory.Outcome,
+        ];
+    }
+
+    private async Task<(int? ExitCode, int? Signal, JobFailure? Failure)> RunProgramAsync(
+        IReadOnlyList<string> argv, Dictionary<string, string> variables, V1.LogStream output, V1.LogStream errors, Action? started)
+    {
+        var file = ProgramSearch.Find(argv.Count > 0 ? argv[0] : "", variables["PATH"], _directory.Work, out var missing)
+            ?? throw new AttemptFailedException(new JobFailure(FailureKind.ProgramNotFound, missing!));
+        var (mode, cgroup) = _boundary.Placement;
+        var request = new LaunchRequest
+        {
+            Isolation = mode,
+            CgroupDirectory = cgroup,
+            Program = file,
+            Arguments = argv,
+            Environment = [.. variables.Select(variable => $"{variable.Key}={variable.Value}")],
+            WorkingDirectory = _directory.Work,
+        };
+        var (outputReader, program) = await LaunchAsync(request, output, errors);
+        var news = await program.Started;
+        if (news.Kind == LaunchNewsKind.Failed)
+        {
+            await outputReader.FinishAsync();
+            throw new AttemptFailedException(LaunchFailure((LaunchStage)news.First, news.Second, argv[0]));
+        }
+
+        _boundary.Entered(program, news);
+        if (_stopping.IsCancellationRequested)
+        {
+            _boundary.Terminate(); // the request came while the program was being started
+        }
+
+        started?.Invoke();
+        await Task.WhenAny(program.Exited, _killed.Task);
+        await GraceAsync();
+        if (started is not null || _killed.Task.IsCompleted)
+        {
+            await EndTreeAsync(); // what a set-up command leaves running is there for the program
+        }
+
+        await outputReader.FinishAsync();
+        return await program.Exited switch
+        {
+            null => (null, null, new JobFailure(FailureKind.WorkerFault, "The launcher of the worker died, and the job with it.")),
+            { } status when (status & 0x7f) == 0 => (status >> 8 & 0xff, null, null),
+            { } status => (null, status & 0x7f, null),
+        };
+    }
+
+    private async Task<(Outputs Outputs, LaunchedProgram Program)> LaunchAsync(LaunchRequest request, V1.LogStream output, V1.LogStream errors)
+    {
+        var (outRead, outWrite) = Libc.Pipe();
+        var (errRead, errWrite) = Libc.Pipe();
+        var outputs = new Outputs(_runtime.Pump, _log.Read(outRead, output), _log.Read(errRead, errors));
+        try
+        {
+            return (outputs, _runtime.Launcher.Launch(request, outWrite, errWrite));
+        }
+        catch
+        {
+            await outputs.FinishAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The program has ended because it was asked to; what else it started was asked, too, and has the same time to end.</summary>
+    private async Task GraceAsync()
+    {
+        while (_stopping.IsCancellationRequested && !_killed.Task.IsCompleted && _boundary.Processes().Count > 0)
+        {
+            await Task.WhenAny(_killed.Task, Task.Delay(TimeSpan.FromMilliseconds(20), _runtime.Time));
+        }
+    }
+
+    /// <summary>Returns when nothing of the tree is left.</summary>
+    private async Task EndTreeAsync()
+    {
+        await _boundary.QuietAsync(_runtime.Time);
+        var since = _runtime.Time.GetTimestamp();
+        for (var wait = TimeSpan.FromMilliseconds(1); !_boundary.KillRound(); wait = wait < TimeSpan.FromMilliseconds(50) ? wait * 2 : wait)
+        {
+            await Task.Delay(wait, _runtime.Time);
+            if (_runtime.Time.GetElapsedTime(since) > s_unkillable)
+            {
+                var left = _boundary.Processes().Select(process => process.Identity.Id).ToList();
+                if (!left.SequenceEqual(Unkillable))
+                {
+                    Unkillable = left;
+                    Log.Unkillable(_runtime.Logger, _fence, string.Join(", ", left));
+                }
+            }
+        }
+
+        Unkillable = [];
+    }
+
+    private async Task<AttemptEnd> EndAsync(AttemptEnd end)
+    {
+        await EndTreeAsync(); // also of set-up commands, when it came to nothing more
+        _boundary.Remove();
+        _ports.Dispose();
+        await _log.EndAsync();
+        if (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet && end.Failure is null)
+        {
+            end = JobHostOutcome.ReadInto(end, _directory.Outcome);
+        }
+
+        try
+        {
+            _directory.Remove();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Log.DirectoryLeft(_runtime.Logger, exception, _fence);
+        }
+
+        return end with
+        {
+            At = _runtime.Time.GetUtcNow(),
+            MemoryLimitPassed = _memoryLimitPassed,
+            Logs = _log.Totals,
+            LastLines = _log.LastLines,
+        };
+    }
+
+    private static JobFailure LaunchFailure(LaunchStage stage, int error, string program) => stage switch
+    {
+        LaunchStage.Execute when error is Libc.Enoent => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: its interpreter (the first line after '#!', or the dynamic loader) does not exist on this worker."),
+        LaunchStage.Execute when error is Libc.Enoexec => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: it is neither a program for this machine nor a script that begins with '#!'."),
+        LaunchStage.Execute when error is Libc.E2Big => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: its arguments and its environment together are longer than the system allows (one of 128 KiB, or 2 MiB in all)."),
+        LaunchStage.Execute => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: {Libc.Describe(error)}"),
+        _ => new JobFailure(FailureKind.WorkerFault, string.Create(CultureInfo.InvariantCulture, $"The worker could not start a process (step {stage}): {Libc.Describe(error)}")),
+    };
+
+    private static JobFailure FailureOf(Exception exception) => exception switch
+    {
+        AttemptFailedException failed => failed.Failure,
+        InvalidBundleException invalid => new JobFailure(FailureKind.Bundle, invalid.Message),
+        PortsExhaustedException exhausted => new JobFailure(FailureKind.WorkerFault, exhausted.Message),
+        IOException { HResult: Libc.Enospc } => new JobFailure(FailureKind.DiskFull, "The worker's disk is full."),
+        _ => new JobFailure(FailureKind.WorkerFault, $"The worker could not run it: {exception.Message}"),
+    };
+
+    /// <summary>The two pipes of one program.</summary>
+    private sealed class Outputs(DescriptorPump pump, DescriptorReader output, DescriptorReader errors)
+    {
+        /// <summary>Reads what is there and closes: whoever still holds a pipe is not of the attempt.</summary>
+        public async Task FinishAsync()
+        {
+            await pump.FinishAsync(output);
+            await pump.FinishAsync(errors);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(240, LogLevel.Warning, "Attempt {Fence} could not be run.")]
+        public static partial void AttemptFailed(ILogger logger, Exception exception, Fence fence);
+
+        [LoggerMessage(241, LogLevel.Error, "Processes of attempt {Fence} do not end although they were killed: {ProcessIds}. Its capacity stays taken.")]
+        public static partial void Unkillable(ILogger logger, Fence fence, string processIds);
+
+        [LoggerMessage(242, LogLevel.Warning, "The files of attempt {Fence} could not be removed.")]
+        public static partial void DirectoryLeft(ILogger logger, Exception exception, Fence fence);
+    }
+}
+
+/// <summary>The attempt cannot go on, for a reason that is its outcome.</summary>
+internal sealed class AttemptFailedException(JobFailure failure) : Exception(failure.Message)
+{
+    public JobFailure Failure { get; } = failure;
+}
