@@ -8,8 +8,8 @@ internal static class MethodDisplay
     /// <summary><c>Training.Run</c>; for a lambda the method that it stands in: <c>Program.Main lambda</c>.</summary>
     public static string Of(MethodInfo method)
     {
-        // The compiler calls a lambda "<Main>b__0_1" and a local function "<Main>g__Count|0_1".
-        var name = method.Name;
+        // The compiler calls a lambda "<Main>b__0_1" and a local function "<Main>g__Count|0_1"; a program without a Main is "<Main>$".
+        var name = method.Name.Replace("<<Main>$>", "<Main>", StringComparison.Ordinal);
         var end = name.IndexOf('>', StringComparison.Ordinal);
         var written = !name.StartsWith('<') || end < 2 ? name
             : name.AsSpan(end).StartsWith(">g__", StringComparison.Ordinal) ? $"{name[1..end]}.{name[(end + 4)..].Split('|')[0]}"
