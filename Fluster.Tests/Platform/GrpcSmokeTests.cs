@@ -1,8 +1,6 @@
-using System.IO.Compression;
 using Fluster.Tests.Interop;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
-using Grpc.Net.Compression;
 using Microsoft.AspNetCore.Builder;
 
 namespace Fluster.Tests;
@@ -100,33 +98,6 @@ public sealed class GrpcSmokeTests : IAsyncLifetime
         var exception = await Assert.ThrowsAsync<RpcException>(async () => await Client.UnaryAsync(new UnaryRequest { ResponseStatus = status }));
 
         Assert.Equal(new Status(StatusCode.FailedPrecondition, "not now: ☺"), exception.Status);
-    }
-
-    [Theory]
-    [InlineData(new byte[0])]
-    [InlineData(new byte[] { 1, 2, 3 })]
-    public void Compression_OfAnyMessage_IsAStreamOfItsFormat(byte[] message)
-    {
-        ICompressionProvider[] providers = [new GzipCompressionProvider(CompressionLevel.Fastest), new DeflateCompressionProvider(CompressionLevel.Fastest)];
-        foreach (var provider in providers)
-        {
-            using var compressed = new MemoryStream();
-            using (var stream = provider.CreateCompressionStream(compressed, compressionLevel: null))
-            {
-                stream.Write(message);
-            }
-
-            // .NET's own readers take nothing at all for an empty stream; other languages do not.
-            Assert.NotEqual(0, compressed.Length);
-            compressed.Position = 0;
-            using var inflated = new MemoryStream();
-            using (var stream = provider.CreateDecompressionStream(compressed))
-            {
-                stream.CopyTo(inflated);
-            }
-
-            Assert.Equal(message, inflated.ToArray());
-        }
     }
 
     private static ServerStreamRequest Slow() =>

@@ -5,19 +5,27 @@ using Grpc.Net.Compression;
 namespace Fluster.Rpc;
 
 /// <summary>A compression whose messages may not inflate without end: a kilobyte can hold a gigabyte of zeros.</summary>
-internal sealed class BoundedCompressionProvider(ICompressionProvider inner, int maxMessageSize) : ICompressionProvider
+internal sealed class BoundedCompressionProvider(ICompressionProvider inner, byte[] empty, int maxMessageSize) : ICompressionProvider
 {
+    private static readonly byte[] s_emptyGzip =
+        [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, /* no bytes: */ 3, 0, /* checksum and size: */ 0, 0, 0, 0, 0, 0, 0, 0];
+
+    private static readonly byte[] s_emptyZlib = [0x78, 0x01, /* no bytes: */ 3, 0, /* checksum: */ 0, 0, 0, 1];
+
     public string EncodingName => inner.EncodingName;
+
+    public static ICompressionProvider Gzip(int maxMessageSize) =>
+        new BoundedCompressionProvider(new GzipCompressionProvider(CompressionLevel.Fastest), s_emptyGzip, maxMessageSize);
 
     /// <summary>"gzip" and "deflate", the ones that the libraries bring.</summary>
     public static IList<ICompressionProvider> All(int maxMessageSize) =>
     [
-        new BoundedCompressionProvider(new GzipCompressionProvider(CompressionLevel.Fastest), maxMessageSize),
-        new BoundedCompressionProvider(new DeflateCompressionProvider(CompressionLevel.Fastest), maxMessageSize),
+        Gzip(maxMessageSize),
+        new BoundedCompressionProvider(new DeflateCompressionProvider(CompressionLevel.Fastest), s_emptyZlib, maxMessageSize),
     ];
 
     public Stream CreateCompressionStream(Stream stream, CompressionLevel? compressionLevel) =>
-        inner.CreateCompressionStream(stream, compressionLevel);
+        new NeverEmptyStream(inner.CreateCompressionStream(stream, compressionLevel), stream, empty);
 
     public Stream CreateDecompressionStream(Stream stream) =>
         new BoundedReadStream(inner.CreateDecompressionStream(stream), maxMessageSize);

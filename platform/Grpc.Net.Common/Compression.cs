@@ -20,13 +20,10 @@ public interface ICompressionProvider
 /// <summary>"gzip".</summary>
 public sealed class GzipCompressionProvider(CompressionLevel defaultCompressionLevel) : ICompressionProvider
 {
-    private static readonly byte[] s_empty =
-        [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, /* no bytes: */ 3, 0, /* checksum and size: */ 0, 0, 0, 0, 0, 0, 0, 0];
-
     public string EncodingName => "gzip";
 
     public Stream CreateCompressionStream(Stream stream, CompressionLevel? compressionLevel) =>
-        new NeverEmptyStream(new GZipStream(stream, compressionLevel ?? defaultCompressionLevel, leaveOpen: true), stream, s_empty);
+        new GZipStream(stream, compressionLevel ?? defaultCompressionLevel, leaveOpen: true);
 
     public Stream CreateDecompressionStream(Stream stream) => new GZipStream(stream, CompressionMode.Decompress);
 }
@@ -34,12 +31,10 @@ public sealed class GzipCompressionProvider(CompressionLevel defaultCompressionL
 /// <summary>"deflate", which on the wire is the zlib format and not bare deflate.</summary>
 public sealed class DeflateCompressionProvider(CompressionLevel defaultCompressionLevel) : ICompressionProvider
 {
-    private static readonly byte[] s_empty = [0x78, 0x01, /* no bytes: */ 3, 0, /* checksum: */ 0, 0, 0, 1];
-
     public string EncodingName => "deflate";
 
     public Stream CreateCompressionStream(Stream stream, CompressionLevel? compressionLevel) =>
-        new NeverEmptyStream(new ZLibStream(stream, compressionLevel ?? defaultCompressionLevel, leaveOpen: true), stream, s_empty);
+        new ZLibStream(stream, compressionLevel ?? defaultCompressionLevel, leaveOpen: true);
 
     public Stream CreateDecompressionStream(Stream stream) => new ZLibStream(stream, CompressionMode.Decompress);
 }

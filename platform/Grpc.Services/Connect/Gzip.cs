@@ -1,8 +1,6 @@
-using System.IO.Compression;
 using System.Runtime.InteropServices;
 using Fluster.Rpc;
 using Grpc.Core;
-using Grpc.Net.Compression;
 
 namespace Grpc.Connect;
 
@@ -14,7 +12,7 @@ internal static class Gzip
     /// <exception cref="RpcException">Too large when inflated, or not gzip.</exception>
     public static ReadOnlyMemory<byte> Inflate(ReadOnlyMemory<byte> compressed, int maxSize)
     {
-        var provider = new BoundedCompressionProvider(new GzipCompressionProvider(CompressionLevel.Fastest), maxSize);
+        var provider = BoundedCompressionProvider.Gzip(maxSize);
         using var inflated = new MemoryStream();
         try
         {
@@ -32,7 +30,7 @@ internal static class Gzip
     public static ReadOnlyMemory<byte> Deflate(ReadOnlyMemory<byte> message)
     {
         using var compressed = new MemoryStream();
-        using (var stream = new GzipCompressionProvider(CompressionLevel.Fastest).CreateCompressionStream(compressed, compressionLevel: null))
+        using (var stream = BoundedCompressionProvider.Gzip(int.MaxValue).CreateCompressionStream(compressed, compressionLevel: null))
         {
             stream.Write(message.Span);
         }

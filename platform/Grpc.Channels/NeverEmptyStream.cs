@@ -1,4 +1,4 @@
-namespace Grpc.Net.Compression;
+namespace Fluster.Rpc;
 
 /// <summary>
 /// .NET's compressors write nothing when nothing is written to them, which is not a valid stream of either format: peers in other
