@@ -32,7 +32,7 @@ internal sealed class JobLogReader(LogStore store, Func<JobLogView?> view, Pulse
         while (view() is { } job)
         {
             // Taken before looking: what changes from here on ends the wait below.
-            var wakes = new List<Task> { changed.Next };
+            var wakes = new List<Task> { changed.Next, store.Created.Next };
             var batch = new List<V1.LogChunk>();
             var complete = Collect(job, cursor, skip, batch, wakes, giveUp: follow && stuckSince is { } since && time.GetElapsedTime(since) >= _patience);
             if (batch.Count > 0)

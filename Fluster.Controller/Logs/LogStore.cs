@@ -13,6 +13,9 @@ internal sealed class LogStore(string dataDirectory) : IDisposable
     private readonly Dictionary<Fence, Shared> _open = [];
     private long _clock;
 
+    /// <summary>Fires when an attempt wrote for the first time.</summary>
+    public Pulse Created { get; } = new();
+
     /// <summary>Opens the log of an attempt for writing. Return it when done; many may have the same one.</summary>
     public Lease Open(Fence fence) => Take(fence, create: true)!;
 
@@ -55,6 +58,10 @@ internal sealed class LogStore(string dataDirectory) : IDisposable
                 }
 
                 _open.Add(fence, shared);
+                if (isNew)
+                {
+                    Created.Fire();
+                }
             }
 
             shared.Users++;
