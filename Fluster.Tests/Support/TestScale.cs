@@ -1,0 +1,13 @@
+namespace Fluster.Tests;
+
+/// <summary>How much a test does: enough to fail where something is wrong, or, with <c>eng/test.sh --full</c>, the counts that an issue asks for.</summary>
+internal static class TestScale
+{
+    /// <summary>Whether this is the full run.</summary>
+#pragma warning disable RS0030 // Tests have no configuration of their own.
+    public static bool IsFull { get; } = Environment.GetEnvironmentVariable("FLUSTER_TESTS_FULL") == "1";
+#pragma warning restore RS0030
+
+    /// <summary>The count for this run.</summary>
+    public static int Of(int usual, int full) => IsFull ? full : usual;
+}

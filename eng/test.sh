@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs what is missing (where it may), builds, runs every test, and ends with "N passed, N failed, N skipped".
+#   --full          also the long counts; run before an issue is called done
+#   anything else   goes to dotnet test, for example --filter FullyQualifiedName~Cli
+set -uo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+if [ "${1:-}" = --full ]; then
+  shift
+  export FLUSTER_TESTS_FULL=1 # read by Fluster.Tests/Support/TestScale.cs
+fi
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+started=$SECONDS
+
+[ ! -x eng/install-services.sh ] || eng/install-services.sh
+
+echo "building"
+if ! dotnet build Fluster.sln -m:2 -nologo -v quiet -clp:NoSummary; then
+  echo "0 passed, 0 failed, 0 skipped: the build failed"
+  exit 1
+fi
+./fluster --version >/dev/null || exit 1
+built=$SECONDS
+
+echo "testing"
+dotnet test Fluster.Tests --no-build -nologo --results-directory "$results" --logger 'trx;LogFileName=tests.trx' --logger 'console;verbosity=minimal' \
+  --blame-hang --blame-hang-timeout 6m --blame-hang-dump-type none "$@"
+status=$?
+
+# Tests are in one namespace and in a folder for each area: which class is in which folder.
+grep -rhoE --include='*.cs' --exclude-dir=bin --exclude-dir=obj --exclude-dir=node_modules -H '^(public|internal) .*class [A-Za-z0-9_]+' Fluster.Tests |
+  sed -E 's#^Fluster\.Tests/([^:]*):.* class ([A-Za-z0-9_]+).*#\2 \1#; s# ([^ /]*)/.*# \1#' >"$results/areas"
+
+touch "$results/tests.trx"
+awk -v status="$status" -v build="$((built - started))" -v run="$((SECONDS - built))" '
+  FILENAME ~ /areas$/ { area[$1] = $2; next }
+  /<UnitTestResult / {
+    match($0, / testName="[^"]*"/); name = substr($0, RSTART + 11, RLENGTH - 12)
+    match($0, / outcome="[^"]*"/); outcome = substr($0, RSTART + 10, RLENGTH - 11)
+    seconds = 0
+    if (match($0, / duration="[^"]*"/)) {
+      split(substr($0, RSTART + 11, RLENGTH - 12), clock, ":")
+      seconds = clock[1] * 3600 + clock[2] * 60 + clock[3]
+    }
+    sub(/\(.*/, "", name); split(name, part, "."); class = part[3]
+    where = (class in area) ? area[class] : "other"
+    tests[where]++; time[where] += seconds
+    if (outcome == "Passed") passed++; else if (outcome == "NotExecuted") skipped++; else failed++
+  }
+  END {
+    printf "\n%-18s %6s %9s\n", "area", "tests", "seconds"
+    for (where in tests) printf "%-18s %6d %9.1f\n", where, tests[where], time[where] | "sort"
+    close("sort")
+    printf "build %d s, tests %d s (those of different areas run side by side)\n", build, run
+    if (status != 0 && failed == 0) print "the test run broke off"
+    printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+    exit !(status == 0 && failed == 0 && passed > 0)
+  }' "$results/areas" "$results/tests.trx"
