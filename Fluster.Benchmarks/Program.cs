@@ -5,4 +5,7 @@ return await BenchmarkRunner.RunAsync(
     args,
     [
         new RpcUnary(),
+        new SubmitLatency(),
+        new WaitLatency(),
+        new BundleTransfer(),
     ]);

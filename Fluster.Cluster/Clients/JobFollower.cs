@@ -33,8 +33,9 @@ internal sealed class JobFollower(ControllerCalls calls, TimeProvider time)
                 await new BackOff(time).WaitAsync(stop.Token).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException exception) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             throw new TimeoutException($"{job} has not ended after {timeout.TotalSeconds:0.###} s; it is {(last is null ? "not answered for" : last.State)}.", exception);
         }
     }

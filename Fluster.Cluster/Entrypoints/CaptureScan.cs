@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Reflection;
 using System.Reflection.Emit;
@@ -20,8 +21,12 @@ internal static class CaptureScan
         .Select(field => (OpCode)field.GetValue(null)!)
         .ToFrozenDictionary(code => code.Value);
 
+    private static readonly ConcurrentDictionary<MethodInfo, IReadOnlySet<int>?> s_found = new();
+
     /// <summary>The closure fields that the method uses, as tokens of its module; null when that cannot be told and all have to travel.</summary>
-    public static IReadOnlySet<int>? UsedFields(MethodInfo method)
+    public static IReadOnlySet<int>? UsedFields(MethodInfo method) => s_found.GetOrAdd(method, static key => Find(key));
+
+    private static HashSet<int>? Find(MethodInfo method)
     {
         var used = new HashSet<int>();
         var seen = new HashSet<MethodBase>();

@@ -53,13 +53,27 @@ internal sealed class Invocation
     {
         var parameters = _method.GetParameters();
         var values = new object?[parameters.Length];
-        for (var (index, next) = (0, 0); index < values.Length; index++)
+        JobServices? services = null;
+        try
         {
-            values[index] = parameters[index].ParameterType == typeof(CancellationToken) ? stopping() : _arguments[next++];
-        }
+            for (var (index, next) = (0, 0); index < values.Length; index++)
+            {
+                var type = parameters[index].ParameterType;
+                values[index] = type == typeof(CancellationToken) ? stopping()
+                    : IsSent(parameters[index]) ? _arguments[next++]
+                    : (services ??= new JobServices()).Make(type);
+            }
 
-        return InvocationResult.Await(_method.Invoke(_target, BindingFlags.DoNotWrapExceptions, binder: null, values, culture: null));
+            return InvocationResult.Await(_method.Invoke(_target, BindingFlags.DoNotWrapExceptions, binder: null, values, culture: null));
+        }
+        finally
+        {
+            services?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
     }
+
+    /// <summary>Whether the submitter gives the parameter its value; else the job does.</summary>
+    public static bool IsSent(ParameterInfo parameter) => parameter.ParameterType != typeof(CancellationToken) && !JobServices.Makes(parameter.ParameterType);
 
     private static object? ReadTarget(JsonElement root, MethodInfo method)
     {
@@ -97,7 +111,7 @@ internal sealed class Invocation
         var count = 0;
         foreach (var parameter in method.GetParameters())
         {
-            if (parameter.ParameterType != typeof(CancellationToken) && count++ < arguments.Length)
+            if (IsSent(parameter) && count++ < arguments.Length)
             {
                 arguments[count - 1] = ReadValue(json[count - 1], parameter.ParameterType);
             }

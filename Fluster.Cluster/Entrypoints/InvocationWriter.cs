@@ -103,7 +103,7 @@ internal sealed class InvocationWriter : IDisposable
     private void WriteArguments(MethodInfo method, IReadOnlyList<object?> arguments)
     {
         var parameters = method.GetParameters();
-        var given = parameters.Where(parameter => parameter.ParameterType != typeof(CancellationToken)).ToList();
+        var given = parameters.Where(Invocation.IsSent).ToList();
         if (given.Count != arguments.Count)
         {
             var expected = given.Count == 0 ? "no arguments" : $"{given.Count} ({string.Join(", ", given.Select(parameter => parameter.Name))})";

@@ -20,8 +20,13 @@ public abstract class JobEntrypoint
     /// copies, when the job is submitted; what cannot travel is refused then, by name. A <see cref="CancellationToken"/> parameter
     /// is not given an argument: it becomes <see cref="FlusterContext.Stopping"/>.
     /// </summary>
+    /// <remarks>
+    /// A parameter whose class has a static <c>ConfigureServices(IServiceCollection)</c> is not given an argument either: the job makes the
+    /// object by constructor injection, from what that method registers, the <see cref="FlusterContext"/> and its
+    /// <see cref="IClusterController"/>, and disposes it at the end: <c>For((Trainer trainer) =&gt; trainer.RunAsync("cfg"))</c>.
+    /// </remarks>
     /// <param name="method">The method or lambda.</param>
-    /// <param name="arguments">Its arguments, one for each of its parameters that is not a <see cref="CancellationToken"/>.</param>
+    /// <param name="arguments">Its arguments, one for each parameter that the job does not fill in itself.</param>
     public static JobEntrypoint For(Delegate method, params IReadOnlyList<object?> arguments) => new Method(method, [.. arguments]);
 
     /// <summary>A program and its arguments.</summary>

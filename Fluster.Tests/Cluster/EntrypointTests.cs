@@ -1,4 +1,5 @@
 using Fluster.Cluster;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Fluster.Tests;
 
@@ -129,6 +130,16 @@ public class EntrypointTests
 
         Assert.Equal("cfg 4 [0, 1, 2, 3]", (await JobHostProcess.RunAsync(trainer.Describe)).Result<string>());
         Assert.Equal("cfg 4 [0, 1, 2, 3]!", (await trainer.SubmitAsync("!")).Result<string>());
+    }
+
+    [Fact]
+    public async Task Parameter_OfAClassWithConfigureServices_IsMadeByTheJobAndDisposed()
+    {
+        var by = 2;
+
+        var outcome = await JobHostProcess.RunAsync((Calculator calculator, int number) => calculator.Twice(number) * by, 5);
+
+        Assert.Equal((20, "disposed\n"), (outcome.Result<int>(), outcome.Output));
     }
 
     [Fact]
@@ -324,6 +335,20 @@ public class EntrypointTests
     internal static class Pair<TFirst>
     {
         public static (TFirst, TSecond) With<TSecond>(TFirst first, TSecond second) => (first, second);
+    }
+
+    private sealed class Doubling : IDisposable
+    {
+        public int Apply(int number) => number * 2;
+
+        public void Dispose() => Console.WriteLine("disposed");
+    }
+
+    private sealed class Calculator(Doubling doubling)
+    {
+        public static void ConfigureServices(IServiceCollection services) => services.AddSingleton<Doubling>();
+
+        public int Twice(int number) => doubling.Apply(number);
     }
 
     internal class Animal;

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using Fluster.Cluster;
+using V1 = Fluster.Cluster.V1;
+
+namespace Fluster.Benchmarks;
+
+/// <summary>A controller and a worker as real processes on this machine, with data of their own that goes when they go.</summary>
+internal sealed class BenchmarkCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("fluster-bench-");
+    private readonly ClusterKey _key = ClusterKey.Create();
+    private readonly List<Process> _processes = [];
+    private readonly string _grpc = $"http://127.0.0.1:{FreePort()}";
+    private readonly string _http = $"http://127.0.0.1:{FreePort()}";
+
+    private BenchmarkCluster()
+    {
+    }
+
+    /// <summary>A directory that is deleted with the cluster.</summary>
+    public string DataRoot => _directory.FullName;
+
+    /// <summary>Where the controller keeps blobs, each named by its hash.</summary>
+    public string BlobDirectory => Path.Combine(_directory.FullName, "controller", "blobs");
+
+    public FlusterClientOptions Options => new() { Address = _grpc, Token = Sign(new TokenClaims { Role = TokenRoles.Admin, ExpiresAt = 0 }) };
+
+    public static async Task<BenchmarkCluster> StartAsync(CancellationToken cancellationToken)
+    {
+        var cluster = new BenchmarkCluster();
+        try
+        {
+            cluster.Start("Fluster.Controller", new()
+            {
+                ["Kestrel__Endpoints__grpc__Url"] = cluster._grpc,
+                ["Kestrel__Endpoints__http__Url"] = cluster._http,
+                ["Fluster__Controller__DataDirectory"] = Path.Combine(cluster.DataRoot, "controller"),
+                ["Fluster__Controller__ClusterKey"] = cluster._key.ExportPrivatePem(),
+            });
+            cluster.Start("Fluster.Worker", new()
+            {
+                ["Fluster__Worker__Id"] = "bench",
+                ["Fluster__Worker__ControllerAddress"] = cluster._grpc,
+                ["Fluster__Worker__Token"] = cluster.Sign(new TokenClaims { Role = TokenRoles.Worker, Worker = "bench", ExpiresAt = 0 }),
+                ["Fluster__Worker__DataDirectory"] = Path.Combine(cluster.DataRoot, "worker"),
+            });
+            await cluster.WaitForWorkerAsync(cancellationToken);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    public FlusterClient NewClient() => new(Options);
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var process in Enumerable.Reverse(_processes))
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            process.Dispose();
+        }
+
+        _key.Dispose();
+        _directory.Delete(recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, ".."));
+
+    private string Sign(TokenClaims claims)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        return _key.Sign(claims with { IssuedAt = now.ToUnixTimeSeconds(), ExpiresAt = now.AddDays(1).ToUnixTimeSeconds() });
+    }
+
+    private void Start(string project, Dictionary<string, string> environment)
+    {
+        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
+        var output = Path.Combine(Root(), project, "bin", configuration, "net10.0");
+        var log = Path.Combine(_directory.FullName, project + ".log");
+
+        // Through a shell, so that what it writes goes to a file and not to the lines of JSON; exec, so that the process is the program.
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "exec dotnet \"$0\" --contentRoot \"$1\" > \"$2\" 2>&1 < /dev/null", Path.Combine(output, project + ".dll"), output, log]);
+        start.Environment["HOME"] = _directory.FullName;
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        _processes.Add(Process.Start(start) ?? throw new InvalidOperationException($"{project} did not start."));
+    }
+
+    private async Task WaitForWorkerAsync(CancellationToken cancellationToken)
+    {
+        await using var client = NewClient();
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                var answer = await client.Calls.CallAsync((service, options) => service.ListWorkersAsync(new V1.ListWorkersRequest(), options), cancellationToken);
+                if (answer.Workers.Any(worker => worker.State == "Alive"))
+                {
+                    return;
+                }
+            }
+            catch (ClusterException exception) when (exception.Error == ClusterError.Unavailable)
+            {
+                // Not yet.
+            }
+
+            if (Stopwatch.GetElapsedTime(started) > s_patience || _processes.Any(process => process.HasExited))
+            {
+                var logs = Directory.EnumerateFiles(_directory.FullName, "*.log").Select(File.ReadAllText);
+                throw new InvalidOperationException($"The cluster did not start.\n{string.Join('\n', logs)}");
+            }
+
+            await Task.Delay(s_interval, TimeProvider.System, cancellationToken);
+        }
+    }
+}
