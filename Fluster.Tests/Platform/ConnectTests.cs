@@ -251,6 +251,18 @@ public sealed class ConnectTests : IAsyncLifetime, IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("application/json", "Odd")]
+    [InlineData("application/connect+json", "OddStream")]
+    public async Task Response_WithoutJson_IsInternal(string contentType, string method)
+    {
+        byte[] body = [.. contentType == "application/json" ? "{}"u8 : Enveloped(0, "{}"u8)];
+        var response = await PostAsync(method, Bytes(body, contentType));
+
+        var content = await response.Content.ReadAsByteArrayAsync();
+        Assert.Equal("internal", method == "Odd" ? JsonDocument.Parse(content).RootElement.GetProperty("code").GetString() : EndError(content));
+    }
+
     [Fact]
     public async Task GrpcHeaders_OfTheClient_DoNotReachThrough()
     {

@@ -41,9 +41,18 @@ internal sealed class NoteTarget : NoteService.NoteServiceBase
             new Metadata { { "grpc-status-details-bin", details.ToByteArray() }, { "x-why", "because" } });
     }
 
+    public override Task<OddResponse> Odd(OddRequest request, ServerCallContext context) =>
+        Task.FromResult(new OddResponse { Note = Unwritable() });
+
+    public override Task OddStream(OddStreamRequest request, IServerStreamWriter<OddStreamResponse> responseStream, ServerCallContext context) =>
+        responseStream.WriteAsync(new OddStreamResponse { Note = Unwritable() });
+
     public override async Task<WaitResponse> Wait(WaitRequest request, ServerCallContext context)
     {
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.CancellationToken);
         return new WaitResponse();
     }
+
+    // Of a type that nobody knows.
+    private static Note Unwritable() => new() { Any = new Any { TypeUrl = "type.googleapis.com/no.Such" } };
 }

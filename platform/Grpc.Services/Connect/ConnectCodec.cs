@@ -75,7 +75,17 @@ internal sealed class JsonConnectCodec : ConnectCodec
     public override Envelope FromGrpc(Envelope message)
     {
         var proto = message.IsCompressed ? Gzip.Inflate(message.Payload, MaxMessageSize) : message.Payload;
-        ReadOnlyMemory<byte> json = Encoding.UTF8.GetBytes(_formatter.Format(_output.Parser.ParseFrom(proto.Span)));
+        ReadOnlyMemory<byte> json;
+        try
+        {
+            json = Encoding.UTF8.GetBytes(_formatter.Format(_output.Parser.ParseFrom(proto.Span)));
+        }
+        catch (InvalidOperationException e)
+        {
+            // An Any of a type that the method's files do not mention, say.
+            throw new RpcException(new Status(StatusCode.Internal, $"The response has no JSON: {e.Message}"));
+        }
+
         return message.IsCompressed
             ? new Envelope(Envelope.Compressed, Gzip.Deflate(json))
             : new Envelope(0, json);

@@ -47,21 +47,32 @@ internal sealed class ConnectStream
         var exchange = new GrpcExchange(_context, headers, _request.Reader, _response, StartAsync);
         var upload = UploadAsync();
         var run = exchange.RunAsync(grpc);
-        await DownloadAsync();
-        await exchange.Completed;
-        if (!_context.RequestAborted.IsCancellationRequested)
+        try
         {
-            var trailers = ConnectHeaders.OfTheService(exchange.EndMetadata)
-                .SelectMany(trailer => trailer.Values.Select(value => (trailer.Name, value ?? "")));
-            await WriteEndAsync(_fault is null ? exchange.Status() : ConnectStatus.From(_fault), trailers);
-            await _context.Response.CompleteAsync();
+            await DownloadAsync();
+            await exchange.Completed;
+            if (!_context.RequestAborted.IsCancellationRequested)
+            {
+                var trailers = ConnectHeaders.OfTheService(exchange.EndMetadata)
+                    .SelectMany(trailer => trailer.Values.Select(value => (trailer.Name, value ?? "")));
+                await WriteEndAsync(_fault is null ? exchange.Status() : ConnectStatus.From(_fault), trailers);
+                await _context.Response.CompleteAsync();
+            }
         }
-
-        // The method may still run after its deadline, with this context; requests that it left unread end with it.
-        await run;
-        await _request.Reader.CompleteAsync();
-        _context.Request.BodyReader.CancelPendingRead();
-        await upload;
+        finally
+        {
+            try
+            {
+                // The method may still run after its deadline, with this context; requests that it left unread end with it.
+                await run;
+            }
+            finally
+            {
+                await _request.Reader.CompleteAsync();
+                _context.Request.BodyReader.CancelPendingRead();
+                await upload;
+            }
+        }
     }
 
     private Task StartAsync(GrpcExchange exchange)

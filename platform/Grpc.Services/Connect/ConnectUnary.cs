@@ -28,15 +28,20 @@ internal static class ConnectUnary
         }
 
         var run = exchange.RunAsync(grpc);
-        await exchange.Completed;
-        if (!context.RequestAborted.IsCancellationRequested)
+        try
         {
-            await WriteAsync(context, exchange, response.Reader, codec);
+            await exchange.Completed;
+            if (!context.RequestAborted.IsCancellationRequested)
+            {
+                await WriteAsync(context, exchange, response.Reader, codec);
+                await context.Response.CompleteAsync();
+            }
         }
-
-        // The method may still run after its deadline, with this context.
-        await context.Response.CompleteAsync();
-        await run;
+        finally
+        {
+            // The method may still run after its deadline, with this context.
+            await run;
+        }
     }
 
     private static async Task WriteAsync(HttpContext context, GrpcExchange exchange, PipeReader response, ConnectCodec codec)
@@ -67,7 +72,17 @@ internal static class ConnectUnary
             return;
         }
 
-        var answer = codec.FromGrpc(message);
+        Envelope answer;
+        try
+        {
+            answer = codec.FromGrpc(message);
+        }
+        catch (RpcException e)
+        {
+            await WriteErrorAsync(context, ConnectStatus.From(e));
+            return;
+        }
+
         if (answer.IsCompressed)
         {
             context.Response.Headers.ContentEncoding = Gzip.Name;
