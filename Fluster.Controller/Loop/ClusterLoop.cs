@@ -198,7 +198,9 @@ internal sealed partial class ClusterLoop : IDisposable
     private void Apply(Envelope envelope, ClusterNow now)
     {
         _applied.Add(envelope);
-        using var activity = ControllerTelemetry.Source.StartActivity("step", ActivityKind.Internal, envelope.Parent);
+
+        // Part of whoever's trace it is; a heartbeat or a tick is nobody's and gets none of its own.
+        using var activity = envelope.Parent == default ? null : ControllerTelemetry.Source.StartActivity("step", ActivityKind.Internal, envelope.Parent);
         try
         {
             envelope.Result = _core.Apply(envelope.Input, now);

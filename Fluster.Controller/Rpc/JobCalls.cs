@@ -9,6 +9,9 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
     private const int DefaultPage = 100;
     private const int LargestPage = 1_000;
 
+    /// <summary>A watcher is sent the tasks with every change up to so many; of larger jobs, only with the last message.</summary>
+    private const int MostTasksWatched = 100;
+
     public async Task<V1.LaunchJobResponse> LaunchAsync(Caller caller, V1.LaunchJobRequest request, CancellationToken cancellationToken)
     {
         if (LaunchRules.Problem(request) is { } problem)
@@ -64,7 +67,7 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
                 return;
             }
 
-            var info = infos.Of(state, job, withTasks: true);
+            var info = infos.Of(state, job, withTasks: job.State.IsTerminal || job.Terms.Replicas <= MostTasksWatched);
             if (!info.Equals(sent))
             {
                 await responses.WriteAsync(new V1.WatchJobResponse { Job = info }, cancellationToken);

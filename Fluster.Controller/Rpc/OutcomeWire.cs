@@ -5,6 +5,11 @@ namespace Fluster.Controller;
 /// <summary>What workers tell of attempts, from the wire and to it.</summary>
 internal static class OutcomeWire
 {
+    private const int MostLines = 20;
+    private const int MostLine = 2 << 10;
+    private const int MostMessage = 4 << 10;
+    private const int MostStack = 64 << 10;
+
     public static Observation ToRecord(this V1.AttemptObservation wire) => new(new Fence(wire.Fence), (AttemptPhase)wire.Phase)
     {
         Ports = [.. wire.Ports.OrderBy(port => port.Key, StringComparer.Ordinal).Select(port => new PortRecord(port.Key, port.Value))],
@@ -37,6 +42,18 @@ internal static class OutcomeWire
         _ => null,
     };
 
+    /// <summary>As long as its parts may be: a worker keeps to that, and what does not is cut.</summary>
+    private static JobFailure Bounded(JobFailure failure) => failure with
+    {
+        Message = Cut(failure.Message, MostMessage),
+        LastLines = [.. failure.LastLines.TakeLast(MostLines).Select(line => Cut(line, MostLine))],
+        Exception = failure.Exception is { } exception
+            ? new RemoteExceptionInfo(Cut(exception.Type, MostLine), Cut(exception.Message, MostStack), Cut(exception.Stack, MostStack))
+            : null,
+    };
+
+    private static string Cut(string text, int most) => text.Length <= most ? text : text[..most] + "…";
+
     private static JobFailure FailureOf(V1.AttemptOutcome outcome) =>
-        outcome.Failure?.ToDomain() ?? new JobFailure(FailureKind.WorkerFault, "The worker gave no reason");
+        outcome.Failure is { } failure ? Bounded(failure.ToDomain()) : new JobFailure(FailureKind.WorkerFault, "The worker gave no reason");
 }

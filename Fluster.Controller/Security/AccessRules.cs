@@ -50,6 +50,9 @@ internal static class AccessRules
     /// <summary>Whether a role may call a path.</summary>
     public static bool Allows(string path, string role) => s_roles.TryGetValue(path, out var roles) && roles.Contains(role, StringComparer.Ordinal);
 
+    /// <summary>Whether anybody may call a path: one that nobody may is not there.</summary>
+    public static bool Knows(string path) => s_roles.ContainsKey(path);
+
     /// <summary>The paths that somebody may call.</summary>
     public static IEnumerable<string> Paths => s_roles.Keys;
 }

@@ -40,6 +40,11 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
             return RefuseAsync(context, StatusCode.Unauthenticated, $"The token counts while attempt {caller.Fence} of job '{caller.Claims.Job}' is live, and it has ended.");
         }
 
+        if (!AccessRules.Knows(path))
+        {
+            return RefuseAsync(context, StatusCode.Unimplemented, $"This controller has no {path}.");
+        }
+
         if (!AccessRules.Allows(path, caller.Claims.Role))
         {
             return RefuseAsync(context, StatusCode.PermissionDenied, $"A token of the role '{caller.Claims.Role}' does not allow {path}.");
@@ -79,6 +84,7 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
         {
             StatusCode.Unauthenticated => (StatusCodes.Status401Unauthorized, "unauthenticated"),
             StatusCode.PermissionDenied => (StatusCodes.Status403Forbidden, "permission_denied"),
+            StatusCode.Unimplemented => (StatusCodes.Status404NotFound, "unimplemented"),
             _ => (StatusCodes.Status400BadRequest, "failed_precondition"),
         };
         response.StatusCode = status;

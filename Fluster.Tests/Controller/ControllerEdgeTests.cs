@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -13,13 +12,9 @@ using V1 = Fluster.Cluster.V1;
 namespace Fluster.Tests;
 
 /// <summary>One real controller, and everything that should not be sent to it: a clear answer, and nothing changes.</summary>
-public sealed class ControllerEdgeTests : IAsyncLifetime
+public sealed class ControllerEdgeTests(ControllerEdgeTests.Fixture fixture) : IClassFixture<ControllerEdgeTests.Fixture>
 {
-    private ControllerProcess _controller = null!;
-
-    public async Task InitializeAsync() => _controller = await ControllerProcess.StartAsync();
-
-    public async Task DisposeAsync() => await _controller.DisposeAsync();
+    private readonly ControllerProcess _controller = fixture.Controller;
 
     [Fact]
     public async Task BadRequests_AreRefusedWithASentence_AndChangeNothing()
@@ -58,64 +53,8 @@ public sealed class ControllerEdgeTests : IAsyncLifetime
             Assert.Equal((code, true), (exception.StatusCode, exception.Status.Detail.Contains(says, StringComparison.Ordinal)));
         }
 
-        Assert.Empty((await service.ListJobsAsync(new V1.ListJobsRequest { Namespace = "*" }, _controller.Headers())).Jobs);
-    }
-
-    [Fact]
-    public async Task OversizedMessage_IsRefused_AndTheControllerGoesOn()
-    {
-        using var channel = OpenChannel();
-        var service = ControllerProcess.Service(channel);
-        var request = Launch();
-        request.Spec.Environment = new V1.JobEnvironment { Variables = { ["BIG"] = new string('x', 9 << 20) } };
-
-        var exception = await Assert.ThrowsAsync<RpcException>(async () => await service.LaunchJobAsync(request, _controller.Headers()));
-
-        Assert.Equal(StatusCode.ResourceExhausted, exception.StatusCode);
-        Assert.Equal(1, (await service.GetClusterStatusAsync(new V1.GetClusterStatusRequest(), _controller.Headers())).Epoch);
-    }
-
-    [Fact]
-    public async Task GarbageOnEveryPort_ChangesNothing()
-    {
-        foreach (var address in (string[])[_controller.GrpcAddress, _controller.HttpAddress])
-        {
-            for (var i = 0; i < 20; i++)
-            {
-                using var client = new TcpClient();
-                await client.ConnectAsync(IPAddress.Loopback, new Uri(address).Port);
-                var stream = client.GetStream();
-                try
-                {
-                    await stream.WriteAsync(RandomNumberGenerator.GetBytes(10_000));
-                    client.Client.Shutdown(SocketShutdown.Send);
-                    await stream.CopyToAsync(Stream.Null);
-                }
-                catch (IOException)
-                {
-                    // Reset: as good an answer as any.
-                }
-            }
-        }
-
-        using var channel = _controller.Channel();
-        var status = await ControllerProcess.Service(channel).GetClusterStatusAsync(new V1.GetClusterStatusRequest(), _controller.Headers());
-        Assert.Empty(status.JobsByState);
-        Assert.DoesNotContain("fail:", _controller.Process.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task OtherMajorVersion_IsRefusedNamingBoth()
-    {
-        using var channel = _controller.Channel();
-        var headers = new Metadata { { "authorization", $"Bearer {_controller.AdminToken}" }, { ProtocolVersion.Metadata, "2.1" } };
-
-        var exception = await Assert.ThrowsAsync<RpcException>(async () =>
-            await ControllerProcess.Service(channel).GetClusterStatusAsync(new V1.GetClusterStatusRequest(), headers));
-
-        Assert.Equal(StatusCode.FailedPrecondition, exception.StatusCode);
-        Assert.Contains("2.1", exception.Status.Detail, StringComparison.Ordinal);
-        Assert.Contains(ProtocolVersion.Current, exception.Status.Detail, StringComparison.Ordinal);
+        var known = await Assert.ThrowsAsync<RpcException>(async () => await service.GetJobStatusAsync(new V1.GetJobStatusRequest { JobId = "job-00000000" }, _controller.Headers()));
+        Assert.Equal(StatusCode.NotFound, known.StatusCode);
     }
 
     [Fact]
@@ -147,6 +86,8 @@ public sealed class ControllerEdgeTests : IAsyncLifetime
         }
 
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _controller.AdminToken);
+        using var absent = await http.GetAsync("/index.html");
+        Assert.Equal(HttpStatusCode.NotFound, absent.StatusCode);
         Assert.Contains("epoch 1", await http.GetStringAsync("/"), StringComparison.Ordinal);
     }
 
@@ -181,7 +122,7 @@ public sealed class ControllerEdgeTests : IAsyncLifetime
     [Fact]
     public async Task List_PagesFromTheNewest_AndFilters()
     {
-        await using var client = _controller.Client();
+        await using var client = _controller.Client(Namespace.Parse("list"));
         for (var i = 0; i < 5; i++)
         {
             await client.SubmitAsync(new JobRequest { Name = $"j{i}", Entrypoint = JobEntrypoint.Command("true") });
@@ -193,13 +134,13 @@ public sealed class ControllerEdgeTests : IAsyncLifetime
         var token = "";
         do
         {
-            var page = await service.ListJobsAsync(new V1.ListJobsRequest { PageSize = 2, PageToken = token }, _controller.Headers());
+            var page = await service.ListJobsAsync(new V1.ListJobsRequest { Namespace = "list", PageSize = 2, PageToken = token }, _controller.Headers());
             names.AddRange(page.Jobs.Select(job => job.Name));
             token = page.NextPageToken;
         }
         while (token.Length > 0);
         var newest = await service.TerminateJobAsync(new V1.TerminateJobRequest { JobId = "j4" }, _controller.Headers());
-        var killed = await service.ListJobsAsync(new V1.ListJobsRequest { States = { V1.JobState.Killed } }, _controller.Headers());
+        var killed = await service.ListJobsAsync(new V1.ListJobsRequest { Namespace = "list", States = { V1.JobState.Killed } }, _controller.Headers());
 
         Assert.Equal(["j4", "j3", "j2", "j1", "j0"], names);
         Assert.Equal(V1.JobState.Killed, newest.Job.State);
@@ -232,7 +173,7 @@ public sealed class ControllerEdgeTests : IAsyncLifetime
 
     private static V1.LaunchJobRequest Launch() => new()
     {
-        JobId = "job-12345678",
+        JobId = "job-00000000",
         RequestId = "request",
         Spec = new V1.JobSpec { Name = "job", Entrypoint = new V1.Entrypoint { Command = new V1.CommandEntrypoint { Argv = { "true" } } } },
     };
@@ -266,5 +207,16 @@ public sealed class ControllerEdgeTests : IAsyncLifetime
 
         await call.RequestStream.CompleteAsync();
         return (await call.ResponseAsync).Stored;
+    }
+
+    public sealed class Fixture : IAsyncLifetime
+    {
+        private ControllerProcess? _controller;
+
+        internal ControllerProcess Controller => _controller ?? throw new InvalidOperationException("Not started.");
+
+        public async Task InitializeAsync() => _controller = await ControllerProcess.StartAsync();
+
+        public async Task DisposeAsync() => await Controller.DisposeAsync();
     }
 }
