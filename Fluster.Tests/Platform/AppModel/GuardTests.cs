@@ -21,32 +21,32 @@ public class GuardTests
     [InlineData(1)]
     public async Task AppHost_EndsByASignal_LeavesNothing(int signal)
     {
-        using var host = await ProbeAppHost.StartAsync(Script);
+        await using var host = await AppHostProcess.StartProbeAsync(Script);
         var pids = await host.ReadPidsAsync("daemon", "child", "bare", "self");
         var started = ProcessTree.Descendants(host.Pid);
         Assert.Contains(started, pid => ProcessTable.CommandLine(pid).Contains("ProbeService.dll", StringComparison.Ordinal));
 
         var clock = Stopwatch.StartNew();
-        _ = NativeMethods.Kill(host.Pid, signal);
+        host.Signal(signal);
 
         await ProcessTree.GoneAsync([host.Pid, .. started, .. pids], s_limit);
         Assert.True(clock.Elapsed < s_limit, $"It took {clock.Elapsed}.");
         if (signal != NativeMethods.SigKill)
         {
             // In order: the script was told, and the AppHost ended well.
-            Assert.Contains("told", await host.OutputAsync(), StringComparison.Ordinal);
             Assert.Equal(0, await host.ExitCodeAsync());
+            Assert.Contains("told", host.Output, StringComparison.Ordinal);
         }
     }
 
     [Fact]
     public async Task DotnetRun_IsKilled_AppHostNoticesAndStops()
     {
-        using var host = await ProbeAppHost.StartAsync("echo self $$; exec sleep 1000", byDotnetRun: true);
+        await using var host = await AppHostProcess.StartProbeAsync("echo self $$; exec sleep 1000", byDotnetRun: true);
         var pids = await host.ReadPidsAsync("self");
         var started = ProcessTree.Descendants(host.Pid);
 
-        _ = NativeMethods.Kill(host.Pid, NativeMethods.SigKill);
+        host.Signal(NativeMethods.SigKill);
 
         await ProcessTree.GoneAsync([.. started, .. pids], s_limit);
     }

@@ -49,13 +49,9 @@ public class RedisResourceTests
     [Fact]
     public async Task AddRedis_NeitherEngineNorProgram_IsNotStartedAndNobodyWaits()
     {
-        var tools = Directory.CreateTempSubdirectory("path-");
-        foreach (var tool in (string[])["sh", "setsid", "sleep"])
-        {
-            File.CreateSymbolicLink(Path.Combine(tools.FullName, tool), Tools.Find(tool)!);
-        }
-
-        using var host = await ProbeAppHost.StartAsync("echo \"got <$ConnectionStrings__registry>\"; exec sleep 1000", path: tools.FullName);
+        using var directory = new TemporaryDirectory();
+        var path = AppHostProcess.PathOf(directory, "sh", "setsid", "sleep");
+        await using var host = await AppHostProcess.StartProbeAsync("echo \"got <$ConnectionStrings__registry>\"; exec sleep 1000", path: path);
 
         // The application has started all the same.
         await host.LineAsync(line => line.EndsWith("got <>", StringComparison.Ordinal));
@@ -64,7 +60,6 @@ public class RedisResourceTests
             "Not started: no container engine answers (docker is not on PATH; podman is not on PATH), and redis-server is not on PATH.",
             reason,
             StringComparison.Ordinal);
-        tools.Delete(recursive: true);
     }
 
     private static Task<ConnectionMultiplexer> ConnectAsync(string connection)

@@ -1,0 +1,163 @@
+using System.Globalization;
+using Aspire.Hosting.ApplicationModel;
+using Fluster.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+
+namespace Aspire.Hosting;
+
+/// <summary>Adds Fluster clusters to an application.</summary>
+public static class FlusterBuilderExtensions
+{
+    private const string DefaultDirectory = ".fluster";
+
+    // The section Fluster:Controller and Fluster:Worker, as environment variables.
+    private const string Controller = "Fluster__Controller__";
+    private const string Worker = "Fluster__Worker__";
+
+    /// <summary>
+    /// Adds a cluster. Its key is made at the first start and kept with its data, in <c>.fluster</c> beside the AppHost's
+    /// project; the controller gets it, and the workers and <c>~/.fluster/context.json</c> get tokens that it signed.
+    /// </summary>
+    public static IResourceBuilder<FlusterResource> AddFluster(this IDistributedApplicationBuilder builder, [ResourceName] string name)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var resource = new FlusterResource(name, Path.GetFullPath(DefaultDirectory, builder.AppHostDirectory));
+        builder.Services.AddSingleton<IHostedService>(services => new ClusterLifetime(
+            resource,
+            services.GetRequiredService<ResourceNotificationService>(),
+            services.GetRequiredService<ResourceCommandService>(),
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<Microsoft.Extensions.Logging.ILogger<DistributedApplication>>(),
+            services.GetRequiredService<Microsoft.Extensions.Logging.ILogger<FlusterResource>>()));
+        builder.Eventing.Subscribe<BeforeStartEvent>((_, _) =>
+        {
+            resource.Data.Open(resource.StartsFresh);
+            return Task.CompletedTask;
+        });
+        return builder.AddResource(resource).WithInitialState(new CustomResourceSnapshot
+        {
+            ResourceType = "Fluster",
+            Properties = [],
+            State = KnownResourceStates.Starting,
+        });
+    }
+
+    /// <summary>
+    /// Keeps the cluster's data elsewhere, given relative to the AppHost's directory. When another AppHost that runs has the
+    /// directory, <c>apphost-2</c> in it is taken, and so on.
+    /// </summary>
+    /// <param name="builder">The cluster.</param>
+    /// <param name="directory">The directory. Default: <c>.fluster</c>.</param>
+    /// <param name="fresh">Whether what is there is deleted first. Default: false.</param>
+    public static IResourceBuilder<FlusterResource> WithDataDirectory(
+        this IResourceBuilder<FlusterResource> builder, string directory = DefaultDirectory, bool fresh = false)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        builder.Resource.Data = new ClusterData(Path.GetFullPath(directory, builder.ApplicationBuilder.AppHostDirectory));
+        builder.Resource.StartsFresh = fresh;
+        return builder;
+    }
+
+    /// <summary>
+    /// Projects the cluster's endpoints into a Redis, so that they can be read while the controller restarts. The cluster works
+    /// without it as well: when the Redis is not started, the controller keeps them in memory alone.
+    /// </summary>
+    public static IResourceBuilder<FlusterResource> WithRegistry(
+        this IResourceBuilder<FlusterResource> builder, IResourceBuilder<IResourceWithConnectionString> registry)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(registry);
+        builder.Resource.Registry = registry.Resource;
+        builder.Resource.RegistryBuilder = registry;
+        Connect(builder.Resource);
+        return builder;
+    }
+
+    /// <summary>Makes a project the cluster's controller. It needs endpoints called "http" and "grpc".</summary>
+    /// <exception cref="DistributedApplicationException">The cluster has a controller.</exception>
+    public static IResourceBuilder<FlusterResource> WithController(this IResourceBuilder<FlusterResource> builder, IResourceBuilder<ProjectResource> controller)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(controller);
+        var fluster = builder.Resource;
+        if (fluster.Controller is { } other)
+        {
+            throw new DistributedApplicationException($"'{fluster.Name}' has the controller '{other.Name}'; it cannot have '{controller.Resource.Name}' too.");
+        }
+
+        (fluster.Controller, fluster.ControllerBuilder) = (controller.Resource, controller);
+        Quiet(controller);
+        var key = builder.ApplicationBuilder.AddParameter($"{fluster.Name}-cluster-key", () => fluster.Data.Key.PrivatePem, secret: true);
+        controller
+            .WithParentRelationship(builder)
+            .WithHttpHealthCheck("/health", endpointName: "http")
+            .WithEnvironment(Controller + "ClusterKey", key)
+            .WithEnvironment(Controller + "DataDirectory", () => fluster.Data.DirectoryOf("controller"))
+            // The AppHost stops the controller first, while the workers are still there to kill what it tells them to.
+            .WithEnvironment(Controller + "KillJobsOnShutdown", "true");
+        Connect(fluster);
+        return builder;
+    }
+
+    /// <summary>
+    /// Makes a project a worker of the cluster. The cluster's workers divide this machine: each gets its part of the processors,
+    /// the memory and the ports for jobs.
+    /// </summary>
+    /// <exception cref="DistributedApplicationException">The cluster has no controller yet.</exception>
+    public static IResourceBuilder<FlusterResource> WithWorker(this IResourceBuilder<FlusterResource> builder, IResourceBuilder<ProjectResource> worker)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(worker);
+        var fluster = builder.Resource;
+        var controller = fluster.ControllerBuilder
+            ?? throw new DistributedApplicationException($"'{fluster.Name}' needs a controller before it gets the worker '{worker.Resource.Name}'.");
+        var index = fluster.Workers.Count;
+        var name = worker.Resource.Name;
+        fluster.Add(worker.Resource);
+        Quiet(worker);
+
+        var check = $"{name}_known_to_{fluster.Name}_check";
+        builder.ApplicationBuilder.Services.AddHealthChecks().Add(new HealthCheckRegistration(
+            check, services => new WorkerHealthCheck(fluster, name, services.GetRequiredService<TimeProvider>()), failureStatus: null, tags: null));
+        worker
+            .WithParentRelationship(builder)
+            .WithReference(controller)
+            .WaitFor(controller)
+            .WithHealthCheck(check)
+            .WithEnvironment(context =>
+            {
+                // Asked for now, when it is known how many workers there are.
+                var share = MachineShare.Of(index, fluster.Workers.Count);
+                var variables = context.EnvironmentVariables;
+                variables[Worker + "Id"] = name;
+                variables[Worker + "Token"] = fluster.Data.Key.SignWorker(name, context.ExecutionContext.Services.GetRequiredService<TimeProvider>().GetUtcNow());
+                variables[Worker + "DataDirectory"] = fluster.Data.DirectoryOf(name);
+                variables[Worker + "Cpu"] = share.Cpu.ToString(CultureInfo.InvariantCulture);
+                variables[Worker + "Memory"] = share.Memory;
+                variables[Worker + "PortRange"] = share.PortRange;
+            });
+        return builder;
+    }
+
+    /// <summary>
+    /// Makes a service's console fit under the AppHost's: a message is a line, and "Application started. Press Ctrl+C to shut down."
+    /// is left to the AppHost.
+    /// </summary>
+    private static void Quiet(IResourceBuilder<ProjectResource> service) => service
+        .WithEnvironment("Logging__Console__FormatterOptions__SingleLine", "true")
+        .WithEnvironment("Logging__LogLevel__Microsoft.Hosting.Lifetime", "Warning");
+
+    private static void Connect(FlusterResource fluster)
+    {
+        if (fluster is { ControllerBuilder: { } controller, RegistryBuilder: { } registry }
+            && !controller.Resource.Annotations.OfType<RegistryReferenceAnnotation>().Any())
+        {
+            controller.WithReference(registry, connectionName: "registry", optional: true).WithAnnotation<RegistryReferenceAnnotation>();
+        }
+    }
+
+    private sealed class RegistryReferenceAnnotation : IResourceAnnotation;
+}
