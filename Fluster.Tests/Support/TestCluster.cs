@@ -59,11 +59,11 @@ internal sealed class TestCluster : IAsyncDisposable
             () => string.Join('\n', _workers.Select(worker => worker.Process.Output)));
     }
 
-    /// <summary>Everything that a job wrote to one stream, over all its attempts.</summary>
-    public async Task<string> LogAsync(JobId job, JobLogStream stream = JobLogStream.Stdout)
+    /// <summary>Everything that a job wrote to one stream, over all its attempts; waits for its end unless told not to.</summary>
+    public async Task<string> LogAsync(JobId job, JobLogStream stream = JobLogStream.Stdout, bool follow = true)
     {
         var lines = new List<string>();
-        await foreach (var line in Client.StreamLogs(job, new LogOptions { Follow = true }))
+        await foreach (var line in Client.StreamLogs(job, new LogOptions { Follow = follow }))
         {
             if (line.Stream == stream)
             {

@@ -1,0 +1,200 @@
+using System.Globalization;
+using System.Runtime.Versioning;
+using System.Security.Cryptography;
+using Fluster.Cluster;
+using Fluster.Worker;
+
+namespace Fluster.Tests;
+
+/// <summary>Parts that die without a word, while jobs run.</summary>
+[SupportedOSPlatform("linux")]
+public class CrashTests
+{
+    // A fork that outlives its parent in a session of its own, without any of our variables.
+    private const string Daemon = "perl -e 'use POSIX; for (1..2) { exit if fork; setsid } exec qw(env -i sleep), $ARGV[0]' ";
+
+    private static readonly Dictionary<string, string?> s_quickLoss = new(StringComparer.Ordinal)
+    {
+        ["Fluster__Controller__WorkerSuspectSeconds"] = "2",
+        ["Fluster__Controller__WorkerLostSeconds"] = "4",
+    };
+
+    private readonly string _seconds = string.Create(CultureInfo.InvariantCulture, $"20000.{RandomNumberGenerator.GetInt32(int.MaxValue)}");
+
+    [Theory]
+    [IsolationData]
+    public async Task WorkerKilled_TreesAreGoneWithin10Seconds(string mode)
+    {
+        await using var cluster = await TestCluster.StartAsync(workerSettings: Isolated(mode));
+        var worker = cluster.Workers[0];
+        await cluster.Client.SubmitAsync(TestCluster.Bash($"{Daemon} {_seconds}; setsid sleep {_seconds} & trap '' TERM HUP; sleep {_seconds}; wait"));
+        await Eventually.True(() => Sleepers().Count == 3, "three processes of the job run");
+        var helpers = Helpers(worker);
+        Assert.Contains(helpers, helper => Name(helper) == "fluster-guard");
+
+        var killed = TimeProvider.System.GetTimestamp();
+        await worker.KillAsync();
+        await Eventually.True(() => Sleepers().Count == 0 && Helpers(worker).Count == 0, () => $"left: {string.Join(' ', Sleepers())}, {string.Join(' ', Helpers(worker))}");
+
+        Assert.InRange(TimeProvider.System.GetElapsedTime(killed), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+    }
+
+    [Theory]
+    [IsolationData]
+    public async Task WorkerAndGuardKilled_TreesAreGoneWithin10Seconds(string mode)
+    {
+        await using var cluster = await TestCluster.StartAsync(workerSettings: Isolated(mode));
+        var worker = cluster.Workers[0];
+        await cluster.Client.SubmitAsync(TestCluster.Bash($"{Daemon} {_seconds}; sleep {_seconds}"));
+        await Eventually.True(() => Sleepers().Count == 2, "two processes of the job run");
+
+        var guard = Helpers(worker).Single(helper => Name(helper) == "fluster-guard");
+        Signals.Send(worker.Process.Id, Signals.Stop); // so that it cannot start another guard in between
+        Signals.Send(guard, Signals.Kill);
+        await worker.KillAsync();
+
+        await Eventually.True(() => Sleepers().Count == 0 && Helpers(worker).Count == 0, () => $"left: {string.Join(' ', Sleepers())}, {string.Join(' ', Helpers(worker))}");
+    }
+
+    [Fact]
+    public async Task GuardKilled_AnotherOneStarts()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var worker = cluster.Workers[0];
+        var first = Helpers(worker).Single(helper => Name(helper) == "fluster-guard");
+
+        Signals.Send(first, Signals.Kill);
+
+        await Eventually.True(() => Helpers(worker).Exists(helper => helper != first && Name(helper) == "fluster-guard"), "another guard runs");
+    }
+
+    [Fact]
+    public async Task WorkerKilled_JobRunsAgainElsewhere()
+    {
+        await using var cluster = await TestCluster.StartAsync(workers: 2, controllerSettings: s_quickLoss);
+        using var directory = new TemporaryDirectory();
+        var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo $FLUSTER_WORKER_ID >> {directory.File("ran")}; [ $(wc -l < {directory.File("ran")}) -ge 2 ] || sleep {_seconds}"));
+        await Eventually.True(() => File.Exists(directory.File("ran")), "the job runs");
+
+        var first = cluster.Workers.Single(worker => worker.Id == File.ReadLines(directory.File("ran")).First());
+        await first.KillAsync();
+        var status = await job.WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.Equal(JobState.Succeeded, status.State);
+        Assert.Equal(2, File.ReadLines(directory.File("ran")).Distinct().Count());
+        Assert.Equal(2, status.Tasks.Single().Attempts.Count);
+        Assert.Empty(Sleepers());
+    }
+
+    [Fact]
+    public async Task WorkerKilledAndRestarted_LostAttemptIsReportedAndTheJobRunsAgain()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        using var directory = new TemporaryDirectory();
+        var worker = cluster.Workers[0];
+        var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo line; echo $FLUSTER_FENCE >> {directory.File("ran")}; [ $(wc -l < {directory.File("ran")}) -ge 2 ] || sleep {_seconds}"));
+        await Eventually.True(async () => await cluster.LogAsync(job.Id, follow: false) == "line" && File.Exists(directory.File("ran")), () => "the job runs");
+
+        await worker.KillAsync();
+        worker.Start();
+        var status = await job.WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.Equal(JobState.Succeeded, status.State);
+        Assert.Equal([FailureKind.WorkerLost, null], status.Tasks.Single().Attempts.Select(attempt => attempt.Failure?.Kind));
+        Assert.Equal("line\nline", await cluster.LogAsync(job.Id));
+        Assert.Empty(Sleepers());
+    }
+
+    [Fact]
+    public async Task ControllerKilled_WhileJobsRun_EachEndsOnceWithItsTrueOutcome()
+    {
+        const int Jobs = 20;
+        await using var cluster = await TestCluster.StartAsync(workers: 2);
+        using var directory = new TemporaryDirectory();
+        var jobs = new List<JobHandle>();
+        for (var i = 0; i < Jobs; i++)
+        {
+            // Half of them end while the controller is away.
+            jobs.Add(await cluster.Client.SubmitAsync(TestCluster.Bash(
+                $"echo ran >> {directory.File($"job-{i}")}; until [ -e {directory.File(i % 2 == 0 ? "away" : "back")} ]; do sleep 0.05; done; echo out-{i}; exit {i % 5}")));
+        }
+
+        await Eventually.True(() => Enumerable.Range(0, Jobs).All(i => File.Exists(directory.File($"job-{i}"))), "all jobs run");
+        await cluster.Controller.KillAsync();
+        await File.WriteAllTextAsync(directory.File("away"), "");
+        await Eventually.True(() => cluster.Workers.Sum(worker => Directory.GetFiles(Path.Combine(worker.DataDirectory, "spool"), "outcome", SearchOption.AllDirectories).Length) == Jobs / 2, "half of the outcomes are spooled");
+        await cluster.Controller.StartAsync();
+        await File.WriteAllTextAsync(directory.File("back"), "");
+
+        for (var i = 0; i < Jobs; i++)
+        {
+            var status = await jobs[i].WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.Equal((i % 5 == 0 ? JobState.Succeeded : JobState.Failed, i % 5), (status.State, status.ExitCode ?? -1));
+            Assert.Single(status.Tasks.Single().Attempts);
+            Assert.Equal($"out-{i}", await cluster.LogAsync(jobs[i].Id));
+            Assert.Equal("ran\n", await File.ReadAllTextAsync(directory.File($"job-{i}")));
+        }
+
+        // Acknowledged and sent: nothing is kept.
+        await Eventually.True(() => cluster.Workers.All(worker => Directory.GetDirectories(Path.Combine(worker.DataDirectory, "spool")).Length == 0), "the spools are empty");
+    }
+
+    [Fact]
+    public async Task WorkerStopped_EndsItsJobsAndLeavesNothing()
+    {
+        await using var cluster = await TestCluster.StartAsync(workers: 2);
+        using var directory = new TemporaryDirectory();
+        var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo $FLUSTER_WORKER_ID >> {directory.File("ran")}; [ $(wc -l < {directory.File("ran")}) -ge 2 ] || sleep {_seconds}"));
+        await Eventually.True(() => File.Exists(directory.File("ran")), "the job runs");
+        var first = cluster.Workers.Single(worker => worker.Id == File.ReadLines(directory.File("ran")).First());
+
+        var (exitCode, _) = await first.StopAsync();
+
+        Assert.Equal(0, exitCode);
+        Assert.Empty(Sleepers());
+        Assert.Empty(Helpers(first));
+        Assert.Equal(JobState.Succeeded, (await job.WaitAsync(TimeSpan.FromSeconds(60))).State);
+        Assert.Equal(2, File.ReadLines(directory.File("ran")).Distinct().Count());
+    }
+
+    private static Dictionary<string, string?> Isolated(string mode) => new(StringComparer.Ordinal) { ["Fluster__Worker__Isolation"] = mode.ToLowerInvariant() };
+
+    /// <summary>Processes of this test's jobs that run still.</summary>
+    private List<int> Sleepers() => Running(line => line.Contains("sleep\0" + _seconds, StringComparison.Ordinal));
+
+    /// <summary>The worker's launcher, starters and guard.</summary>
+    private static List<int> Helpers(WorkerProcess worker) => Running(line => line.Contains("Fluster.Worker.dll\0--", StringComparison.Ordinal) && line.Contains(worker.WardId, StringComparison.Ordinal));
+
+    private static string Name(int processId)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{processId}/comm").TrimEnd();
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    private static List<int> Running(Func<string, bool> wanted)
+    {
+        var found = new List<int>();
+        foreach (var entry in ProcessTable.Read().Where(entry => !entry.IsDead && entry.Identity.Id != Environment.ProcessId))
+        {
+            try
+            {
+                if (wanted(File.ReadAllText($"/proc/{entry.Identity.Id}/cmdline")))
+                {
+                    found.Add(entry.Identity.Id);
+                }
+            }
+            catch (IOException)
+            {
+                // It has ended.
+            }
+        }
+
+        return found;
+    }
+}
