@@ -391,7 +391,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
 
         var after = change(before);
         _held[fence] = after;
-        if (after.Phase != before.Phase)
+        if (after.Told != before.Told)
         {
             _changed.Add(fence);
         }

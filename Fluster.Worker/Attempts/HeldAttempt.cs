@@ -65,18 +65,21 @@ internal sealed record HeldAttempt(Fence Fence, HoldPhase Phase)
     /// <summary>The runtime has it: there may be processes.</summary>
     public bool IsLive => Phase is HoldPhase.Preparing or HoldPhase.Running;
 
+    /// <summary>The phase that the controller is told.</summary>
+    public V1.AttemptPhase Told => Phase switch
+    {
+        HoldPhase.Recording or HoldPhase.Preparing => V1.AttemptPhase.Preparing,
+        HoldPhase.Ended => V1.AttemptPhase.Ended,
+        _ => V1.AttemptPhase.Running, // its outcome counts only when it is on the disk, and its result at the cluster
+    };
+
     /// <summary>What the controller is told.</summary>
     public V1.AttemptObservation ToObservation()
     {
         var observation = new V1.AttemptObservation
         {
             Fence = Fence.Value,
-            Phase = Phase switch
-            {
-                HoldPhase.Recording or HoldPhase.Preparing => V1.AttemptPhase.Preparing,
-                HoldPhase.Ended => V1.AttemptPhase.Ended,
-                _ => V1.AttemptPhase.Running, // its outcome counts only when it is on the disk
-            },
+            Phase = Told,
             StartedAt = StartedAt?.ToTimestamp(),
             Outcome = Phase == HoldPhase.Ended ? Outcome : null,
         };

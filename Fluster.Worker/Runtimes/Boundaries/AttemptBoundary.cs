@@ -99,12 +99,11 @@ internal sealed class MarkerBoundary(Ward ward, Fence fence, Func<int?> launcher
 
     public override void Entered(LaunchedProgram program, LaunchNews started)
     {
-        if (ProcessTable.TryRead(started.Second, out var starter))
+        // One that was killed already counts, too: it left without the word that nothing is left.
+        var identity = ProcessTable.TryRead(started.Second, out var starter) && starter.Parent == launcher() ? starter.Identity : default;
+        lock (_gate)
         {
-            lock (_gate)
-            {
-                _starters.Add((program, starter.Identity));
-            }
+            _starters.Add((program, identity));
         }
     }
 
