@@ -7,6 +7,7 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
 {
     private readonly ClusterChanges _changes = new();
     private List<ClusterEffect>? _effects;
+    private HashSet<ClusterEffect>? _seen;
 
     public ClusterView View { get; } = view;
 
@@ -55,7 +56,8 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
     public void Effect(ClusterEffect effect)
     {
         _effects ??= [];
-        if (!_effects.Contains(effect))
+        _seen ??= [];
+        if (_seen.Add(effect))
         {
             _effects.Add(effect);
         }
