@@ -1,4 +1,6 @@
 using Fluster.Controller;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Options;
 
 try
 {
@@ -11,7 +13,7 @@ try
     await app.RunAsync();
     return 0;
 }
-catch (Exception exception) when (exception is StoreException or Microsoft.Extensions.Options.OptionsValidationException)
+catch (Exception exception) when (exception is StoreException or OptionsValidationException or AddressInUseException || exception.InnerException is AddressInUseException)
 {
     await Console.Error.WriteLineAsync($"The controller cannot start: {exception.Message}");
     return 1;

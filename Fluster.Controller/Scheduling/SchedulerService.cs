@@ -56,6 +56,7 @@ internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks lin
             {
                 Log.PassFailed(logger, exception);
                 scheduler = new Scheduler(loop.Current);
+                _signal.Set();
             }
 
             await _signal.WaitAsync(UntilDue(scheduler), time, cancellationToken);

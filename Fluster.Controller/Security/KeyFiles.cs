@@ -10,6 +10,7 @@ internal static class KeyFiles
     private const string TokenFile = "admin.token";
 
     /// <summary>The key that was given, else the one of the data directory, made at the first start (0600).</summary>
+    /// <exception cref="StoreException">The one of the data directory cannot be read.</exception>
     public static ClusterKey Load(DataDirectory directory, string? given)
     {
         if (!string.IsNullOrEmpty(given))
@@ -20,7 +21,14 @@ internal static class KeyFiles
         var path = Path.Combine(directory.FullPath, KeyFile);
         if (File.Exists(path))
         {
-            return ClusterKey.Parse(File.ReadAllText(path));
+            try
+            {
+                return ClusterKey.Parse(File.ReadAllText(path));
+            }
+            catch (FormatException exception)
+            {
+                throw new StoreException($"'{path}' is damaged: {exception.Message}", exception);
+            }
         }
 
         var key = ClusterKey.Create();
