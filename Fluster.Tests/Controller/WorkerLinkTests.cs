@@ -132,8 +132,8 @@ public class WorkerLinkTests
     {
         await using var controller = await ControllerProcess.StartAsync(new Dictionary<string, string?>(StringComparer.Ordinal)
         {
-            ["Fluster__Controller__WorkerSuspectSeconds"] = "1",
-            ["Fluster__Controller__WorkerLostSeconds"] = "2",
+            ["Fluster__Controller__WorkerSuspectSeconds"] = "3",
+            ["Fluster__Controller__WorkerLostSeconds"] = "6",
         });
         await using var client = controller.Client();
         var silent = await FakeWorker.ConnectAsync(controller, "w1");

@@ -15,8 +15,8 @@ public class CrashTests
 
     private static readonly Dictionary<string, string?> s_quickLoss = new(StringComparer.Ordinal)
     {
-        ["Fluster__Controller__WorkerSuspectSeconds"] = "2",
-        ["Fluster__Controller__WorkerLostSeconds"] = "4",
+        ["Fluster__Controller__WorkerSuspectSeconds"] = "4",
+        ["Fluster__Controller__WorkerLostSeconds"] = "8",
     };
 
     private readonly string _seconds = string.Create(CultureInfo.InvariantCulture, $"20000.{RandomNumberGenerator.GetInt32(int.MaxValue)}");

@@ -12,7 +12,8 @@ public class GuardTests
         "(setsid sh -c 'echo daemon $$; exec sleep 1000' &); sleep 1001 & echo child $!; env -i sh -c 'echo bare $$; exec sleep 1002' & echo self $$; " +
         "trap 'echo told; kill $(jobs -p); exit 0' TERM; while :; do wait; done";
 
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
+    // A patience, not the figure: on an idle machine it takes half of the 10 s that are promised, on a busy one the stop alone may take them.
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(40);
 
     [Theory]
     [InlineData(NativeMethods.SigKill)]
