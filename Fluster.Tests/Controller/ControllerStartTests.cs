@@ -1,6 +1,9 @@
+using System.Runtime.Versioning;
+
 namespace Fluster.Tests;
 
 /// <summary>A controller that cannot start says why in one line, and which setting it is.</summary>
+[SupportedOSPlatform("linux")]
 public class ControllerStartTests
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);

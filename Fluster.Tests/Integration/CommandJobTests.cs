@@ -1,8 +1,10 @@
+using System.Runtime.Versioning;
 using Fluster.Cluster;
 
 namespace Fluster.Tests;
 
 /// <summary>Commands from submit to result through a real controller and real workers.</summary>
+[SupportedOSPlatform("linux")]
 public class CommandJobTests
 {
     [Fact]
