@@ -10,8 +10,16 @@ if [ "${1:-}" = --full ]; then
   export FLUSTER_TESTS_FULL=1 # read by Fluster.Tests/Support/TestScale.cs
 fi
 
+# A compiler server makes the build several times faster. It is this run's own, and is stopped with it.
+export UseSharedCompilation=true SharedCompilationId="fluster-test-$$"
+stop_compiler_server() {
+  local sdk
+  sdk=$(dotnet --list-sdks | grep -F "$(dotnet --version) " | sed -E 's/^([^ ]+) \[(.*)\]$/\2\/\1/')
+  dotnet exec "$sdk/Roslyn/bincore/VBCSCompiler.dll" "-pipename:$SharedCompilationId" -shutdown >/dev/null 2>&1
+}
+
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+trap 'stop_compiler_server; rm -rf "$results"' EXIT
 started=$SECONDS
 
 [ ! -x eng/install-services.sh ] || eng/install-services.sh

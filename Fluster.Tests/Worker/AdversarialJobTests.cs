@@ -83,7 +83,8 @@ public class AdversarialJobTests
         await using var bench = new RuntimeBench(mode);
 
         // Every process lives for a moment and leaves another one behind: whoever kills what he has seen comes too late.
-        var test = bench.Start(RuntimeBench.Command(["perl", "-e", "$| = 1; print qq(ready\\n); while (1) { exit if fork; select undef, undef, undef, 0.001 }", _seconds]));
+        // It ends by itself after a minute, so that a test run that is cut off leaves nothing.
+        var test = bench.Start(RuntimeBench.Command(["perl", "-e", "$| = 1; print qq(ready\\n); my $end = time + 60; while (time < $end) { exit if fork; select undef, undef, undef, 0.001 }", _seconds]));
         await Eventually.True(() => bench.TextOf(test.Fence, V1.LogStream.Stdout).Length > 0, "it forks");
 
         test.Attempt.Kill();
