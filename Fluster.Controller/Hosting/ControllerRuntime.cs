@@ -9,6 +9,7 @@ internal sealed partial class ControllerRuntime(
     EndpointProjection projection,
     ShutdownSignal shutdown,
     WorkerLinks links,
+    JobWatches watches,
     RuntimeListeners listeners,
     IOptions<ControllerOptions> options,
     TimeProvider time,
@@ -21,6 +22,9 @@ internal sealed partial class ControllerRuntime(
 
     /// <summary>With no worker connected, nobody can say that a job has ended; one may be just coming back.</summary>
     private static readonly TimeSpan s_longestKillWithoutWorkers = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long it then waits for those who watch jobs or read logs to have been told the end.</summary>
+    private static readonly TimeSpan s_longestFarewell = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
@@ -44,6 +48,7 @@ internal sealed partial class ControllerRuntime(
         if (options.Value.KillJobsOnShutdown)
         {
             await KillJobsAsync(cancellationToken);
+            await TellWatchersAsync(cancellationToken);
         }
 
         shutdown.EndStreams();
@@ -115,6 +120,22 @@ internal sealed partial class ControllerRuntime(
             }
 
             await Task.WhenAny(committed, Task.Delay(left, time, cancellationToken));
+        }
+    }
+
+    /// <summary>Their calls end by themselves once they know how their jobs ended. Cut off before, they would wait for a controller that does not come back.</summary>
+    private async Task TellWatchersAsync(CancellationToken cancellationToken)
+    {
+        var late = Task.Delay(s_longestFarewell, time, cancellationToken);
+        while (!late.IsCompleted)
+        {
+            var closed = watches.Closed.Next;
+            if (!watches.Any)
+            {
+                return;
+            }
+
+            await Task.WhenAny(closed, late);
         }
     }
 

@@ -6,6 +6,21 @@ internal sealed class JobWatches : ICommitListener
     private readonly Lock _gate = new();
     private readonly Dictionary<long, Entry> _watched = [];
 
+    /// <summary>Fires when a job's last watcher is gone.</summary>
+    public Pulse Closed { get; } = new();
+
+    /// <summary>Whether anybody watches any job.</summary>
+    public bool Any
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _watched.Count > 0;
+            }
+        }
+    }
+
     public void OnCommitted(ClusterState state, Batch batch)
     {
         lock (_gate)
@@ -62,6 +77,7 @@ internal sealed class JobWatches : ICommitListener
             if (_watched.TryGetValue(jobUid, out var entry) && --entry.Watchers == 0)
             {
                 _watched.Remove(jobUid);
+                Closed.Fire();
             }
         }
     }
