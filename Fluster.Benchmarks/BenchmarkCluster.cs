@@ -7,17 +7,19 @@ using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Benchmarks;
 
-/// <summary>A controller and a worker as real processes on this machine, with data of their own that goes when they go.</summary>
+/// <summary>A controller and, mostly, a worker as real processes on this machine, with data of their own that goes when they go.</summary>
 internal sealed class BenchmarkCluster : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_shortInterval = TimeSpan.FromMilliseconds(5);
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("fluster-bench-");
     private readonly ClusterKey _key = ClusterKey.Create();
     private readonly List<Process> _processes = [];
     private readonly string _grpc = $"http://127.0.0.1:{FreePort()}";
     private readonly string _http = $"http://127.0.0.1:{FreePort()}";
+    private Process? _controller;
 
     private BenchmarkCluster()
     {
@@ -27,30 +29,48 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
     public string DataRoot => _directory.FullName;
 
     /// <summary>Where the controller keeps blobs, each named by its hash.</summary>
-    public string BlobDirectory => Path.Combine(_directory.FullName, "controller", "blobs");
+    public string BlobDirectory => Path.Combine(ControllerDirectory, "blobs");
+
+    private string ControllerDirectory => Path.Combine(_directory.FullName, "controller");
 
     public FlusterClientOptions Options => new() { Address = _grpc, Token = Sign(new TokenClaims { Role = TokenRoles.Admin, ExpiresAt = 0 }) };
 
-    public static async Task<BenchmarkCluster> StartAsync(CancellationToken cancellationToken)
+    /// <summary>The memory of the controller's process, as the system counts it.</summary>
+    public long ControllerResidentBytes
+    {
+        get
+        {
+            _controller!.Refresh();
+            return _controller.WorkingSet64;
+        }
+    }
+
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="withWorker">Whether there is a worker; without one nothing is placed.</param>
+    /// <param name="prepare">Fills the controller's data directory before it starts.</param>
+    public static async Task<BenchmarkCluster> StartAsync(CancellationToken cancellationToken, bool withWorker = true, Func<string, Task>? prepare = null)
     {
         var cluster = new BenchmarkCluster();
         try
         {
-            cluster.Start("Fluster.Controller", new()
+            if (prepare is not null)
             {
-                ["Kestrel__Endpoints__grpc__Url"] = cluster._grpc,
-                ["Kestrel__Endpoints__http__Url"] = cluster._http,
-                ["Fluster__Controller__DataDirectory"] = Path.Combine(cluster.DataRoot, "controller"),
-                ["Fluster__Controller__ClusterKey"] = cluster._key.ExportPrivatePem(),
-            });
-            cluster.Start("Fluster.Worker", new()
+                await prepare(cluster.ControllerDirectory);
+            }
+
+            cluster.StartController();
+            if (withWorker)
             {
-                ["Fluster__Worker__Id"] = "bench",
-                ["Fluster__Worker__ControllerAddress"] = cluster._grpc,
-                ["Fluster__Worker__Token"] = cluster.Sign(new TokenClaims { Role = TokenRoles.Worker, Worker = "bench", ExpiresAt = 0 }),
-                ["Fluster__Worker__DataDirectory"] = Path.Combine(cluster.DataRoot, "worker"),
-            });
-            await cluster.WaitForWorkerAsync(cancellationToken);
+                cluster.Start("Fluster.Worker", new()
+                {
+                    ["Fluster__Worker__Id"] = "bench",
+                    ["Fluster__Worker__ControllerAddress"] = cluster._grpc,
+                    ["Fluster__Worker__Token"] = cluster.Sign(new TokenClaims { Role = TokenRoles.Worker, Worker = "bench", ExpiresAt = 0 }),
+                    ["Fluster__Worker__DataDirectory"] = Path.Combine(cluster.DataRoot, "worker"),
+                });
+            }
+
+            await cluster.WaitAsync(withWorker, s_interval, cancellationToken);
             return cluster;
         }
         catch
@@ -61,6 +81,21 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
     }
 
     public FlusterClient NewClient() => new(Options);
+
+    /// <summary>kill -9, and started again on the same data.</summary>
+    /// <returns>The time from the start of the process to its first answer to a call with a token.</returns>
+    public async Task<TimeSpan> RestartControllerAsync(CancellationToken cancellationToken)
+    {
+        var killed = _controller!;
+        killed.Kill();
+        await killed.WaitForExitAsync(cancellationToken);
+        _processes.Remove(killed);
+        killed.Dispose();
+        var started = Stopwatch.GetTimestamp();
+        StartController();
+        await WaitAsync(forWorker: false, s_shortInterval, cancellationToken);
+        return Stopwatch.GetElapsedTime(started);
+    }
 
     public ValueTask DisposeAsync()
     {
@@ -91,7 +126,15 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
         return _key.Sign(claims with { IssuedAt = now.ToUnixTimeSeconds(), ExpiresAt = now.AddDays(1).ToUnixTimeSeconds() });
     }
 
-    private void Start(string project, Dictionary<string, string> environment)
+    private void StartController() => _controller = Start("Fluster.Controller", new()
+    {
+        ["Kestrel__Endpoints__grpc__Url"] = _grpc,
+        ["Kestrel__Endpoints__http__Url"] = _http,
+        ["Fluster__Controller__DataDirectory"] = ControllerDirectory,
+        ["Fluster__Controller__ClusterKey"] = _key.ExportPrivatePem(),
+    });
+
+    private Process Start(string project, Dictionary<string, string> environment)
     {
         var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
         var output = Path.Combine(Root(), project, "bin", configuration, "net10.0");
@@ -105,10 +148,12 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        _processes.Add(Process.Start(start) ?? throw new InvalidOperationException($"{project} did not start."));
+        var process = Process.Start(start) ?? throw new InvalidOperationException($"{project} did not start.");
+        _processes.Add(process);
+        return process;
     }
 
-    private async Task WaitForWorkerAsync(CancellationToken cancellationToken)
+    private async Task WaitAsync(bool forWorker, TimeSpan interval, CancellationToken cancellationToken)
     {
         await using var client = NewClient();
         var started = Stopwatch.GetTimestamp();
@@ -117,7 +162,7 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
             try
             {
                 var answer = await client.Calls.CallAsync((service, options) => service.ListWorkersAsync(new V1.ListWorkersRequest(), options), cancellationToken);
-                if (answer.Workers.Any(worker => worker.State == "Alive"))
+                if (!forWorker || answer.Workers.Any(worker => worker.State == "Alive"))
                 {
                     return;
                 }
@@ -133,7 +178,7 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
                 throw new InvalidOperationException($"The cluster did not start.\n{string.Join('\n', logs)}");
             }
 
-            await Task.Delay(s_interval, TimeProvider.System, cancellationToken);
+            await Task.Delay(interval, TimeProvider.System, cancellationToken);
         }
     }
 }

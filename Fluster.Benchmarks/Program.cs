@@ -8,4 +8,9 @@ return await BenchmarkRunner.RunAsync(
         new SubmitLatency(),
         new WaitLatency(),
         new BundleTransfer(),
+        new StepRate(),
+        new SubmitRate(),
+        new MemoryUse(),
+        new RestartTime(),
+        new LogRate(),
     ]);

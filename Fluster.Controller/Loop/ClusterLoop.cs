@@ -30,7 +30,7 @@ internal sealed partial class ClusterLoop : IDisposable
 
     private readonly Inbox _inbox = new();
     private readonly LoopCore _core;
-    private readonly ClusterStore _store;
+    private readonly IBatchStore _store;
     private readonly ClusterClock _clock;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -52,7 +52,7 @@ internal sealed partial class ClusterLoop : IDisposable
     /// <param name="onFatal">Called when the store failed: what is on the disk is unknown, and this process must end.</param>
     /// <param name="logger">The log.</param>
     public ClusterLoop(
-        ClusterState state, JobDirectory directory, ClusterStore store, LeaseSettings leases, TimeProvider time, Action<Exception> onFatal, ILogger<ClusterLoop> logger)
+        ClusterState state, JobDirectory directory, IBatchStore store, LeaseSettings leases, TimeProvider time, Action<Exception> onFatal, ILogger<ClusterLoop> logger)
     {
         _current = state;
         _core = new LoopCore(state, directory, leases);

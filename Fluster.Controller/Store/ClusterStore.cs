@@ -9,7 +9,7 @@ namespace Fluster.Controller;
 /// The state on disk: one SQLite database in write-ahead mode, one transaction per batch, flushed before it counts. Rows are the live
 /// records; there is no log to replay. Belongs to the loop's thread.
 /// </summary>
-internal sealed class ClusterStore : IDisposable
+internal sealed class ClusterStore : IBatchStore, IDisposable
 {
     /// <summary>Of the rows. A database of a later version is refused; an earlier one is brought up to this one when it is opened.</summary>
     private const int SchemaVersion = 1;
