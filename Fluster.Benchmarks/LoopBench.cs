@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Fluster.Cluster;
 using Fluster.Controller;
 using Microsoft.Extensions.Logging.Abstractions;
 
