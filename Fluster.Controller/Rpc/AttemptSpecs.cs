@@ -21,6 +21,7 @@ internal sealed class AttemptSpecs(TokenIssuer tokens)
             Token = tokens.ForAttempt(job, attempt),
             Trace = job.Trace.IsEmpty ? null : V1.TraceContext.Parser.ParseFrom(job.Trace.Span),
             AttemptNumber = attempt.Number,
+            Exclusive = job.Terms.Exclusive,
         };
         spec.Ports.AddRange(request.Ports);
         return spec;

@@ -29,7 +29,7 @@ internal static class LaunchRules
             ?? EntrypointProblem(spec.Entrypoint)
             ?? EnvironmentProblem(spec.Environment)
             ?? PortName.Problem(spec.Ports)
-            ?? Between(spec.Replicas, 0, MostReplicas, "replicas")
+            ?? Between(spec.Replicas, 0, MostReplicas / SliceSizeOf(spec), "replicas")
             ?? Between(spec.Retries?.Failures ?? 0, 0, MostRetries, "retries.failures")
             ?? Between(spec.Retries?.Preemptions ?? 0, 0, MostRetries, "retries.preemptions")
             ?? TimeoutProblem(spec.SchedulingTimeout, "scheduling_timeout")
@@ -50,7 +50,8 @@ internal static class LaunchRules
     public static JobTerms TermsOf(V1.JobSpec spec) => new()
     {
         Name = spec.Name,
-        Replicas = spec.Replicas,
+        Replicas = spec.Replicas * SliceSizeOf(spec),
+        SliceSize = SliceSizeOf(spec),
         Shape = spec.Resources.ToShape(),
         Priority = spec.Priority == V1.Priority.Unspecified ? null : (JobPriority)spec.Priority,
         FailureRetries = spec.Retries.Failures,
@@ -63,6 +64,9 @@ internal static class LaunchRules
     };
 
     public static byte[] Serialize(V1.TraceContext? trace) => trace?.ToByteArray() ?? [];
+
+    /// <summary>A TPU slice of several machines has a task on each; the replicas of such a job are slices.</summary>
+    private static int SliceSizeOf(V1.JobSpec spec) => TpuTopology.Find(spec.Resources?.Device?.Tpu?.Variant)?.Vms ?? 1;
 
     private static long Milliseconds(Duration? duration) => duration is null ? 0 : (long)Math.Ceiling(duration.ToTimeSpan().TotalMilliseconds);
 

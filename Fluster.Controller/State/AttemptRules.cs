@@ -64,7 +64,11 @@ internal static class AttemptRules
 
         if (draft.FindTask(job, attempt.TaskIndex) is { } task && task.Current == attempt.Fence)
         {
-            if (failure is null)
+            if (job.Terms.HasGangs)
+            {
+                GangRules.Ended(draft, job, task, failure, outcome?.Result);
+            }
+            else if (failure is null)
             {
                 JobRules.Move(draft, job, task, new TaskEvent.Succeeded(outcome?.Result));
                 JobRules.Settle(draft, draft.Job(job.Uid));
@@ -92,17 +96,8 @@ internal static class AttemptRules
         draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
     }
 
-    private static bool MayPlace(StepDraft draft, JobRecord job, int index, WorkerRecord worker)
-    {
-        if (!job.IsLive || job.Stopping || index < 0 || index >= job.Terms.Replicas || !worker.HasRoomFor(job.Terms.Shape))
-        {
-            return false;
-        }
-
-        return draft.FindTask(job, index) is not { } task || task.State == JobState.Pending && task.NotBefore <= draft.Now.Time && task.LiveChildren == 0;
-    }
-
-    private static void PlaceOne(StepDraft draft, JobRecord job, int index, WorkerRecord worker)
+    /// <summary>Makes an attempt. Whether that is right was checked.</summary>
+    public static void PlaceOne(StepDraft draft, JobRecord job, int index, WorkerRecord worker)
     {
         var meta = draft.Meta;
         var fence = Fence.Of(meta.Epoch, meta.NextAttempt);
@@ -123,6 +118,55 @@ internal static class AttemptRules
         JobRules.Move(draft, job, task, new TaskEvent.Placed(fence));
         JobRules.Settle(draft, draft.Job(job.Uid));
     }
+
+    /// <summary>The current attempt of a task ended other than Succeeded: another one, or the end of the job.</summary>
+    public static void Fail(StepDraft draft, JobRecord job, TaskRecord task, JobFailure failure)
+    {
+        if (job.Stopping)
+        {
+            JobRules.Move(draft, job, task, new TaskEvent.Killed());
+            JobRules.Settle(draft, draft.Job(job.Uid));
+            return;
+        }
+
+        var budget = Failures.BudgetFor(failure);
+        var (used, limit) = budget switch
+        {
+            Retry.Failure => (task.Failures, job.Terms.FailureRetries),
+            Retry.Loss => (task.Losses, job.Terms.LossRetries),
+            _ => (task.FreeInARow, Failures.MostFreeRetries),
+        };
+        if (used < limit)
+        {
+            var notBefore = draft.Now.Time + Failures.BackOff(budget, used + 1);
+            JobRules.Move(draft, job, task, new TaskEvent.WillRetry(budget, notBefore));
+            if (job.Terms.HasGangs)
+            {
+                GangRules.Fall(draft, job, task.Index, budget, notBefore);
+            }
+
+            var waiting = draft.Job(job.Uid);
+            if (waiting is { SchedulingDue: 0, Terms.SchedulingTimeout: > 0 })
+            {
+                draft.Put(waiting with { SchedulingDue = notBefore + waiting.Terms.SchedulingTimeout });
+            }
+
+            JobRules.Settle(draft, draft.Job(job.Uid));
+            return;
+        }
+
+        // The budget is used up: the job ends as this task did, and takes its other tasks with it.
+        var (taskEvent, verdict) = budget == Retry.Loss ? ((TaskEvent)new TaskEvent.WorkerFailed(), JobState.WorkerFailed) : (new TaskEvent.Failed(), JobState.Failed);
+        JobRules.Move(draft, job, task, taskEvent);
+        var cause = job.Terms.HasGangs ? KillCause.Gang : KillCause.Sibling;
+        JobRules.Stop(draft, draft.Job(job.Uid), cause, verdict, budget == Retry.Free ? Failures.CouldNotBeStarted(failure) : failure);
+    }
+
+    private static bool MayPlace(StepDraft draft, JobRecord job, int index, WorkerRecord worker) =>
+        job is { IsLive: true, Stopping: false, Terms.HasGangs: false }
+        && index >= 0 && index < job.Terms.Replicas
+        && worker.HasRoomFor(job.Terms.Shape)
+        && Readiness.Of(draft, job, index) <= draft.Now.Time;
 
     private static void Start(StepDraft draft, AttemptRecord attempt, ImmutableArray<PortRecord> ports)
     {
@@ -149,8 +193,12 @@ internal static class AttemptRules
             return Failures.Timeout() with { LastLines = outcome.Failure?.LastLines ?? [] };
         }
 
-        return job.Stopping
-            ? Failures.Killed(job.StopCause) with
+        // A preempted attempt may have been done just before; one whose gang has failed is not, whatever it says.
+        KillCause? cause = job.Stopping ? job.StopCause
+            : attempt.StopCause == KillCause.Gang || outcome.Failure is not null ? attempt.StopCause
+            : null;
+        return cause is { } known
+            ? Failures.Killed(known) with
             {
                 LastLines = outcome.Failure?.LastLines ?? [],
                 ExitCode = outcome.Failure?.ExitCode,
@@ -167,42 +215,6 @@ internal static class AttemptRules
         (_, { Kind: FailureKind.Killed }) => new AttemptEvent.Killed(failure, outcome.Logs),
         _ => new AttemptEvent.Failed(failure, outcome.Logs),
     };
-
-    private static void Fail(StepDraft draft, JobRecord job, TaskRecord task, JobFailure failure)
-    {
-        if (job.Stopping)
-        {
-            JobRules.Move(draft, job, task, new TaskEvent.Killed());
-            JobRules.Settle(draft, draft.Job(job.Uid));
-            return;
-        }
-
-        var budget = Failures.BudgetFor(failure);
-        var (used, limit) = budget switch
-        {
-            Retry.Failure => (task.Failures, job.Terms.FailureRetries),
-            Retry.Loss => (task.Losses, job.Terms.LossRetries),
-            _ => (task.FreeInARow, Failures.MostFreeRetries),
-        };
-        if (used < limit)
-        {
-            var notBefore = draft.Now.Time + Failures.BackOff(budget, used + 1);
-            JobRules.Move(draft, job, task, new TaskEvent.WillRetry(budget, notBefore));
-            var waiting = draft.Job(job.Uid);
-            if (waiting is { SchedulingDue: 0, Terms.SchedulingTimeout: > 0 })
-            {
-                draft.Put(waiting with { SchedulingDue = notBefore + waiting.Terms.SchedulingTimeout });
-            }
-
-            JobRules.Settle(draft, draft.Job(job.Uid));
-            return;
-        }
-
-        // The budget is used up: the job ends as this task did, and takes its other tasks with it.
-        var (taskEvent, verdict) = budget == Retry.Loss ? ((TaskEvent)new TaskEvent.WorkerFailed(), JobState.WorkerFailed) : (new TaskEvent.Failed(), JobState.Failed);
-        JobRules.Move(draft, job, task, taskEvent);
-        JobRules.Stop(draft, draft.Job(job.Uid), KillCause.Sibling, verdict, budget == Retry.Free ? Failures.CouldNotBeStarted(failure) : failure);
-    }
 
     private static void PutIfChanged(StepDraft draft, AttemptRecord before, AttemptRecord after)
     {

@@ -31,6 +31,15 @@ internal abstract record ClusterInput
     /// <summary>What the scheduler decided. Each one is checked again, and a stale one is dropped.</summary>
     public sealed record Place(ImmutableArray<Placement> Placements) : ClusterInput;
 
+    /// <summary>
+    /// What the scheduler decided for a whole gang: its tasks in order, one worker each (a worker may have several). All of them are placed in
+    /// this one step, or none is: when any of them is stale, nothing changes. Half a gang is refused.
+    /// </summary>
+    /// <param name="JobUid">A job that has gangs.</param>
+    /// <param name="FirstTask">The gang's first task: a multiple of <see cref="JobTerms.GangSize"/>.</param>
+    /// <param name="Workers">As many as the gang has tasks.</param>
+    public sealed record PlaceGang(long JobUid, int FirstTask, ImmutableArray<long> Workers) : ClusterInput;
+
     /// <summary>A worker came, for the first time, again, or as a new incarnation.</summary>
     public sealed record Hello(WorkerId Worker, ulong Incarnation, WorkerTraits Traits, ImmutableArray<Observation> Holdings) : ClusterInput;
 

@@ -21,6 +21,7 @@ internal static class ClusterMachine
             ClusterInput.StopChildren stop => JobRules.StopChildren(draft, stop),
             ClusterInput.StopAll stop => JobRules.StopAll(draft, stop),
             ClusterInput.Place place => AttemptRules.Place(draft, place),
+            ClusterInput.PlaceGang place => GangRules.Place(draft, place),
             ClusterInput.Hello hello => WorkerRules.Hello(draft, hello),
             ClusterInput.Observe observe => WorkerRules.Observe(draft, observe),
             ClusterInput.Silence silence => WorkerRules.Silence(draft, silence),

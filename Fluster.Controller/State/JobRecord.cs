@@ -26,9 +26,19 @@ internal sealed record JobTerms
 
     public bool Coscheduled { get; init; }
 
+    /// <summary>Tasks that make up one slice of a device of several machines, and are placed together; 1: none.</summary>
+    public int SliceSize { get; init; } = 1;
+
     public bool Exclusive { get; init; }
 
     public bool KeepChildren { get; init; }
+
+    /// <summary>
+    /// Tasks that are placed all at once or not at all, and end together: those from a multiple of it up to the next. 1: each for itself.
+    /// </summary>
+    public int GangSize => Coscheduled ? Replicas : SliceSize;
+
+    public bool HasGangs => GangSize > 1;
 }
 
 /// <summary>One job. Its tasks have the uids <see cref="FirstTask"/> and following, one for each replica.</summary>

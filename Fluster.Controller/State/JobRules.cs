@@ -102,7 +102,16 @@ internal static class JobRules
         draft.Put(job);
         for (var index = 0; index < job.Terms.Replicas && job.Building + job.Running > 0; index++)
         {
-            if (draft.FindTask(job, index) is { Current.IsNone: false } task)
+            if (draft.FindTask(job, index) is not { } task)
+            {
+                continue;
+            }
+
+            if (task.Part == GangPart.Arrived)
+            {
+                Move(draft, draft.Job(job.Uid), task, new TaskEvent.Killed()); // its success was not final yet
+            }
+            else if (!task.Current.IsNone)
             {
                 var attempt = draft.FindAttempt(task.Current)!;
                 draft.Put(attempt.After(new AttemptEvent.StopAsked(cause), draft.Now));
@@ -110,7 +119,7 @@ internal static class JobRules
             }
         }
 
-        Settle(draft, job);
+        Settle(draft, draft.Job(job.Uid));
         StopChildrenOf(draft, draft.Job(job.Uid));
     }
 
@@ -189,7 +198,12 @@ internal static class JobRules
 
         // It belongs to an attempt of its parent: as long as that runs, or for good if that succeeded and the parent said so.
         var attempt = draft.FindAttempt(child.ParentFence) ?? throw new UnreachableException($"Job {child.Id} belongs to no attempt.");
-        return attempt.State == JobState.Succeeded ? !parent.Terms.KeepChildren || parent.Verdict != default : attempt.State.IsTerminal;
+        return attempt.State == JobState.Succeeded
+            ? !parent.Terms.KeepChildren || parent.Verdict != default || !Counts(draft.FindTask(parent, attempt.TaskIndex)!)
+            : attempt.State.IsTerminal;
+
+        // The success of a member of a gang is none once another member has failed.
+        static bool Counts(TaskRecord task) => task.State == JobState.Succeeded || task.Part == GangPart.Arrived;
     }
 
     private static void End(StepDraft draft, JobRecord job, JobState state)

@@ -16,6 +16,15 @@ internal abstract record TaskEvent
 
     public sealed record Succeeded(ResultRecord? Result) : TaskEvent;
 
+    /// <summary>A member of a gang has succeeded; that counts once all members have.</summary>
+    public sealed record Arrived(ResultRecord? Result) : TaskEvent;
+
+    /// <summary>Another member of its gang has not succeeded: the whole generation is tried again at <paramref name="NotBefore"/>.</summary>
+    public sealed record GangFell(Retry Reason, long NotBefore) : TaskEvent;
+
+    /// <summary>The attempt of a member whose generation fell has ended, however it did.</summary>
+    public sealed record Followed : TaskEvent;
+
     /// <summary>Its attempt ended, and it gets another one at <paramref name="NotBefore"/> (cluster time).</summary>
     public sealed record WillRetry(Retry Reason, long NotBefore) : TaskEvent;
 
@@ -37,6 +46,19 @@ internal enum Retry
 
     /// <summary>The cluster's fault before or outside user code: free.</summary>
     Free,
+}
+
+/// <summary>How a member of a gang stands to the others. Tasks that are no members are always <see cref="With"/>.</summary>
+internal enum GangPart
+{
+    /// <summary>As its state says.</summary>
+    With,
+
+    /// <summary>Its attempt has succeeded, and it waits for the others; it counts as running until then.</summary>
+    Arrived,
+
+    /// <summary>The generation has failed and this retry is counted; its own attempt was asked to stop and has not ended yet.</summary>
+    Fallen,
 }
 
 /// <summary>What a task returned: the bytes themselves when few, else the blob that has them.</summary>
@@ -73,8 +95,11 @@ internal sealed record TaskRecord
 
     public ResultRecord? Result { get; init; }
 
-    /// <summary>The attempt that counts; none while it waits.</summary>
-    public Fence Current => State is JobState.Building or JobState.Running ? Attempts[^1] : default;
+    /// <summary>How it stands to its gang.</summary>
+    public GangPart Part { get; init; }
+
+    /// <summary>The attempt that counts; none while it waits, for a place or for its gang.</summary>
+    public Fence Current => State is JobState.Building or JobState.Running && Part != GangPart.Arrived ? Attempts[^1] : default;
 
     /// <summary>The task after an event. This table is the whole life of a task.</summary>
     public TaskRecord After(TaskEvent taskEvent) => (State, taskEvent) switch
@@ -88,11 +113,16 @@ internal sealed record TaskRecord
         (JobState.Running, TaskEvent.Started) => this,
 
         // A short job may have ended before anybody saw it run.
-        (JobState.Building or JobState.Running, TaskEvent.Succeeded succeeded) => this with { State = JobState.Succeeded, Result = succeeded.Result },
+        (JobState.Building or JobState.Running, TaskEvent.Succeeded succeeded) => this with { State = JobState.Succeeded, Result = succeeded.Result, Part = GangPart.With },
+        (JobState.Building or JobState.Running, TaskEvent.Arrived arrived) => this with { State = JobState.Running, Result = arrived.Result, Part = GangPart.Arrived },
+        (JobState.Building or JobState.Running, TaskEvent.GangFell fell) => Part == GangPart.Arrived
+            ? Counted(fell.Reason) with { State = JobState.Pending, NotBefore = fell.NotBefore, Result = null, Part = GangPart.With }
+            : Counted(fell.Reason) with { NotBefore = fell.NotBefore, Part = GangPart.Fallen },
+        (JobState.Building or JobState.Running, TaskEvent.Followed) when Part == GangPart.Fallen => this with { State = JobState.Pending, Part = GangPart.With },
         (JobState.Building or JobState.Running, TaskEvent.WillRetry retry) => Counted(retry.Reason) with { State = JobState.Pending, NotBefore = retry.NotBefore },
         (JobState.Building or JobState.Running, TaskEvent.Failed) => Counted(Retry.Failure) with { State = JobState.Failed },
         (JobState.Building or JobState.Running, TaskEvent.WorkerFailed) => Counted(Retry.Loss) with { State = JobState.WorkerFailed },
-        (JobState.Building or JobState.Running, TaskEvent.Killed) => this with { State = JobState.Killed },
+        (JobState.Building or JobState.Running, TaskEvent.Killed) => this with { State = JobState.Killed, Result = null, Part = GangPart.With },
 
         _ => throw new UnreachableException($"A task that is {State} cannot be {taskEvent.GetType().Name}."),
     };

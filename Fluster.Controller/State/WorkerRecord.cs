@@ -49,6 +49,9 @@ internal sealed record WorkerRecord
 
     public WorkerState State { get; init; } = WorkerState.Alive;
 
+    /// <summary>Cluster time at which it became Lost. Only while it is.</summary>
+    public long LostAt { get; init; }
+
     /// <summary>Wall clock of its last Hello.</summary>
     public long ConnectedAt { get; init; }
 

@@ -13,7 +13,7 @@ internal static class WorkerRules
 
         var worker = known ?? NewWorker(draft, input);
         var restarted = worker.Incarnation != input.Incarnation;
-        worker = worker with { Incarnation = input.Incarnation, Traits = input.Traits, State = WorkerState.Alive, ConnectedAt = draft.Now.Wall };
+        worker = worker with { Incarnation = input.Incarnation, Traits = input.Traits, State = WorkerState.Alive, LostAt = 0, ConnectedAt = draft.Now.Wall };
         draft.Put(worker);
         draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
 
@@ -83,7 +83,7 @@ internal static class WorkerRules
             return draft.Accepted(worker.Uid);
         }
 
-        draft.Put(next);
+        draft.Put(next.State == WorkerState.Lost ? next with { LostAt = draft.Now.Time } : next);
         draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
         return next.State == WorkerState.Lost ? GiveUpLost(draft, new ClusterInput.GiveUpLost(worker.Uid)) : draft.Accepted(worker.Uid);
     }

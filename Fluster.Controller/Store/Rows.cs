@@ -113,6 +113,7 @@ internal static class Rows
             FreeInARow = task.FreeInARow,
             NotBefore = task.NotBefore,
             LiveChildren = task.LiveChildren,
+            Part = (int)task.Part,
         };
         foreach (var fence in task.Attempts)
         {
@@ -140,6 +141,7 @@ internal static class Rows
         NotBefore = row.NotBefore,
         LiveChildren = row.LiveChildren,
         Result = row.Result.ToRecord(),
+        Part = (GangPart)row.Part,
     };
 
     public static AttemptRow ToRow(AttemptRecord attempt)
@@ -210,6 +212,7 @@ internal static class Rows
         Capabilities = UnsafeByteOperations.UnsafeWrap(worker.Traits.Capabilities),
         State = (int)worker.State,
         ConnectedAt = worker.ConnectedAt,
+        LostAt = worker.LostAt,
     };
 
     public static WorkerRecord ToRecord(long uid, WorkerRow row) => new()
@@ -226,6 +229,7 @@ internal static class Rows
         },
         State = (WorkerState)row.State,
         ConnectedAt = row.ConnectedAt,
+        LostAt = row.LostAt,
     };
 
     /// <summary>Whether two records of a worker have the same row.</summary>
@@ -233,7 +237,8 @@ internal static class Rows
         ReferenceEquals(left.Traits, right.Traits)
         && left.Incarnation == right.Incarnation
         && left.State == right.State
-        && left.ConnectedAt == right.ConnectedAt;
+        && left.ConnectedAt == right.ConnectedAt
+        && left.LostAt == right.LostAt;
 
     public static EndpointRow ToRow(EndpointRecord endpoint)
     {
@@ -281,6 +286,7 @@ internal static class Rows
         Coscheduled = terms.Coscheduled,
         Exclusive = terms.Exclusive,
         KeepChildren = terms.KeepChildren,
+        SliceSize = terms.SliceSize,
     };
 
     private static JobTerms ToRecord(TermsRow row) => new()
@@ -296,6 +302,7 @@ internal static class Rows
         Coscheduled = row.Coscheduled,
         Exclusive = row.Exclusive,
         KeepChildren = row.KeepChildren,
+        SliceSize = Math.Max(1, row.SliceSize),
     };
 
     private static ShapeRow ToRow(ResourceShape shape) => new()

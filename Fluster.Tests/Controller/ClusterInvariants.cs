@@ -9,7 +9,8 @@ internal static class ClusterInvariants
     /// <param name="before">The state before the step.</param>
     /// <param name="after">The state after it.</param>
     /// <param name="settled">No step waits to be gone on with.</param>
-    public static void Check(ClusterState before, ClusterState after, bool settled)
+    /// <param name="now">Cluster time of the step.</param>
+    public static void Check(ClusterState before, ClusterState after, bool settled, long now)
     {
         FinalStatesStay(before, after);
         FencesGrow(before, after);
@@ -17,6 +18,9 @@ internal static class ClusterInvariants
         JobsAreWhereTheirTasksAre(after);
         EndpointsHaveLiveOwners(after);
         ChildrenBelongToLiveAttempts(after, settled);
+        GangsAreWhole(after);
+        GangsShareNoWorker(before, after);
+        NextAttemptsWaitForTheLast(before, after, now);
     }
 
     private static void FinalStatesStay(ClusterState before, ClusterState after)
@@ -116,4 +120,66 @@ internal static class ClusterInvariants
                 $"Job {child.Id} goes on, and its parent's attempt is {attempt.State} (job {parent.State}).");
         }
     }
+
+    /// <summary>All members of a gang are in the same generation, have used the same of their budgets, and succeed in the same step.</summary>
+    private static void GangsAreWhole(ClusterState state)
+    {
+        foreach (var job in state.Jobs.Ascending())
+        {
+            for (var first = 0; job.Terms.HasGangs && first < job.Terms.Replicas; first += job.Terms.GangSize)
+            {
+                var members = Enumerable.Range(first, job.Terms.GangSize).Select(index => state.TaskOf(job, index)).ToList();
+                Assert.True(members.TrueForAll(member => member is null) || members.TrueForAll(member => member is not null), $"Half of a gang of {job.Id} was placed.");
+                Assert.True(members.Select(member => member?.Attempts.Length).Distinct().Count() == 1, $"The members of a gang of {job.Id} are in several generations.");
+                var succeeded = members.Count(member => member?.State == JobState.Succeeded);
+                Assert.True(succeeded == 0 || succeeded == members.Count, $"{succeeded} of {members.Count} members of a gang of {job.Id} have succeeded.");
+                if (!job.Stopping && job.IsLive)
+                {
+                    var counts = members.Select(member => (member?.Failures, member?.Losses, member?.FreeInARow, member?.NotBefore)).Distinct();
+                    Assert.True(counts.Count() == 1, $"The members of a gang of {job.Id} count differently: {string.Join(", ", counts)}.");
+                }
+            }
+        }
+
+        Assert.All(state.Tasks.Ascending().Where(task => task.Part == GangPart.Arrived), task =>
+        {
+            Assert.Equal(JobState.Running, task.State);
+            Assert.Equal(JobState.Succeeded, state.Attempt(task.Attempts[^1])!.State);
+        });
+    }
+
+    /// <summary>Of what was just placed: its worker holds no member of another gang.</summary>
+    private static void GangsShareNoWorker(ClusterState before, ClusterState after)
+    {
+        foreach (var attempt in New(before, after).Where(attempt => after.Jobs.Find(attempt.JobUid)!.Terms.HasGangs))
+        {
+            var gangs = after.Workers.Find(attempt.WorkerUid)!.Held.Select(fence => after.Attempt(fence)!)
+                .Select(held => (Job: after.Jobs.Find(held.JobUid)!, held.TaskIndex))
+                .Where(held => held.Job.Terms.HasGangs)
+                .Select(held => (held.Job.Uid, held.TaskIndex / held.Job.Terms.GangSize))
+                .Distinct();
+            Assert.Single(gangs);
+        }
+    }
+
+    /// <summary>What must not run twice at once is placed again only when the last attempt is dead, or was lost for a minute.</summary>
+    private static void NextAttemptsWaitForTheLast(ClusterState before, ClusterState after, long now)
+    {
+        foreach (var attempt in New(before, after).Where(attempt => attempt.Number > 1))
+        {
+            var job = after.Jobs.Find(attempt.JobUid)!;
+            var gang = attempt.TaskIndex - attempt.TaskIndex % job.Terms.GangSize;
+            foreach (var index in job.Terms.HasGangs || job.Terms.Exclusive ? Enumerable.Range(gang, job.Terms.GangSize) : [])
+            {
+                var last = before.Attempt(before.TaskOf(job, index)!.Attempts[^1])!;
+                var worker = before.Workers.Find(last.WorkerUid)!;
+                Assert.True(
+                    last.Dead || !last.IsLive && worker.State == WorkerState.Lost && now - worker.LostAt >= 60_000,
+                    $"{attempt.Fence} of {job.Id} was placed, and {last.Fence} may still run on {worker.Id} ({worker.State}).");
+            }
+        }
+    }
+
+    private static IEnumerable<AttemptRecord> New(ClusterState before, ClusterState after) =>
+        after.Attempts.Descending().TakeWhile(attempt => attempt.Uid >= before.Meta.NextAttempt);
 }

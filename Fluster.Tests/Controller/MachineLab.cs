@@ -50,7 +50,7 @@ internal sealed class MachineLab
             _following.Enqueue(effect.Input);
         }
 
-        ClusterInvariants.Check(before, State, settled: _following.Count == 0);
+        ClusterInvariants.Check(before, State, settled: _following.Count == 0, Now);
         return result;
     }
 

@@ -68,6 +68,7 @@ internal sealed class MachineScript
         "worker" => Hello(arguments, options),
         "submit" => Submit(arguments, options),
         "place" => new ClusterInput.Place([new Placement(Job(arguments[0]).Uid, Task(arguments[0]), _lab.Worker(arguments[1])!.Uid)]),
+        "place-gang" => new ClusterInput.PlaceGang(Job(arguments[0]).Uid, Task(arguments[0]), [.. arguments.Skip(1).Select(worker => _lab.Worker(worker)!.Uid)]),
         "preparing" => Observe(arguments[0], AttemptPhase.Preparing, null),
         "running" => Observe(arguments[0], AttemptPhase.Running, null),
         "succeeded" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Success),
@@ -114,6 +115,9 @@ internal sealed class MachineScript
                 SchedulingTimeout = 1000 * long.Parse(options.GetValueOrDefault("scheduling", "0")),
                 ExecutionTimeout = 1000 * long.Parse(options.GetValueOrDefault("execution", "0")),
                 KeepChildren = arguments.Contains("keep-children", StringComparer.Ordinal),
+                Coscheduled = arguments.Contains("coscheduled", StringComparer.Ordinal),
+                Exclusive = arguments.Contains("exclusive", StringComparer.Ordinal),
+                SliceSize = int.Parse(options.GetValueOrDefault("slice", "1")),
             },
             Request: default,
             Trace: default,
@@ -164,7 +168,8 @@ internal sealed class MachineScript
             {
                 var wait = task.State == JobState.Pending && task.NotBefore > _lab.Now ? $", again in {(task.NotBefore - _lab.Now) / 1000m} s" : "";
                 var children = task.LiveChildren > 0 ? $", {task.LiveChildren} live children" : "";
-                yield return $"  task {index} {task.State}{wait}{children}: {string.Join("; ", task.Attempts.Select(fence => Describe(_lab.State.Attempt(fence)!)))}";
+                var part = task.Part switch { GangPart.Arrived => ", arrived", GangPart.Fallen => ", fallen", _ => "" };
+                yield return $"  task {index} {task.State}{part}{wait}{children}: {string.Join("; ", task.Attempts.Select(fence => Describe(_lab.State.Attempt(fence)!)))}";
             }
         }
     }

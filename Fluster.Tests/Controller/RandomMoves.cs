@@ -44,7 +44,7 @@ internal static class RandomMoves
                 Stop(lab, dice);
                 break;
             default:
-                lab.Now += dice.Roll(40) * 500;
+                lab.Now += dice.Roll(40) * (dice.Roll(4) == 0 ? 5_000 : 500);
                 Endpoint(lab, dice);
                 break;
         }
@@ -55,6 +55,7 @@ internal static class RandomMoves
         var parent = dice.Roll(2) == 0 ? Any(lab.State.Attempts.Ascending(), dice) : null;
         var name = $"j{dice.Roll(6)}";
         var id = parent is null ? $"{name}-{dice.Roll(1000):x8}" : $"{lab.State.Jobs.Find(parent.JobUid)!.Id}/{name}";
+        var slice = dice.Roll(6) == 0 ? 2 : 1;
         return new ClusterInput.SubmitJob(
             JobId.TryParse(id, out var parsed) ? parsed : JobId.Parse(name),
             $"request {dice.Roll(500)}",
@@ -62,7 +63,10 @@ internal static class RandomMoves
             new JobTerms
             {
                 Name = name,
-                Replicas = 1 + dice.Roll(3),
+                Replicas = slice * (1 + dice.Roll(3)),
+                SliceSize = slice,
+                Coscheduled = dice.Roll(4) == 0,
+                Exclusive = dice.Roll(5) == 0,
                 Shape = new ResourceShape { CpuMillis = 500 * (1 + dice.Roll(3)), MemoryBytes = 1 },
                 FailureRetries = dice.Roll(3),
                 LossRetries = dice.Roll(3),
@@ -83,6 +87,13 @@ internal static class RandomMoves
             .Where(pair => pair.Job is not null && pair.Worker is not null)
             .Select(pair => new Placement(pair.Job!.Uid, dice.Roll(pair.Job.Terms.Replicas + 1), pair.Worker!.Uid));
         lab.Apply(new ClusterInput.Place([.. placements]));
+        if (Any(lab.State.Jobs.Descending().Take(12).Where(job => job.Terms.HasGangs), dice) is { } gang && lab.State.Workers.Count > 0)
+        {
+            // Sometimes one member too few.
+            var members = gang.Terms.GangSize - (dice.Roll(8) == 0 ? 1 : 0);
+            var first = gang.Terms.GangSize * dice.Roll(gang.Terms.Replicas / gang.Terms.GangSize);
+            lab.Apply(new ClusterInput.PlaceGang(gang.Uid, first, [.. Enumerable.Range(0, members).Select(_ => Any(lab.State.Workers.Ascending(), dice)!.Uid)]));
+        }
     }
 
     private static void Observe(MachineLab lab, Dice dice, AttemptPhase phase)
