@@ -45,6 +45,16 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>The processor time that the controller has used.</summary>
+    public TimeSpan ControllerProcessorTime
+    {
+        get
+        {
+            _controller!.Refresh();
+            return _controller.TotalProcessorTime;
+        }
+    }
+
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <param name="withWorker">Whether there is a worker; without one nothing is placed.</param>
     /// <param name="prepare">Fills the controller's data directory before it starts.</param>

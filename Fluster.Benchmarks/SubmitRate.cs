@@ -38,7 +38,10 @@ internal sealed class SubmitRate : Benchmark
             try
             {
                 await SubmitAsync(clients, s_warmUp, cancellationToken);
+                var (controllerBefore, ownBefore) = (cluster.ControllerProcessorTime, System.Environment.CpuUsage.TotalTime);
                 var (rate, times) = await SubmitAsync(clients, s_duration, cancellationToken);
+                yield return BenchmarkResult.Reported(Name, $"{name}/controller", (cluster.ControllerProcessorTime - controllerBefore).TotalMicroseconds / times.Count, "us of processor per submit");
+                yield return BenchmarkResult.Reported(Name, $"{name}/clients", (System.Environment.CpuUsage.TotalTime - ownBefore).TotalMicroseconds / times.Count, "us of processor per submit");
                 yield return limited
                     ? BenchmarkResult.AtLeast(Name, $"{name}/rate", rate, "submits/s", 8_000)
                     : BenchmarkResult.Reported(Name, $"{name}/rate", rate, "submits/s");
