@@ -1,11 +1,19 @@
+using System.Runtime.InteropServices;
 using Fluster.Controller;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 
+// A write past a limit on the size of files is that write's failure, which is dealt with where it happens.
+using var fileSizeExceeded = OperatingSystem.IsLinux() ? PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true) : null;
+
 try
 {
     var builder = WebApplication.CreateBuilder(args);
-    builder.AddController(onFatal: exception => Environment.FailFast("The controller's store failed.", exception));
+    builder.AddController(onFatal: exception =>
+    {
+        Console.Error.WriteLine($"The controller ends: {exception.Message}");
+        Environment.FailFast("The state in memory is not the one on the disk.", exception);
+    });
     var app = builder.Build();
     _ = app.Services.GetRequiredService<ClusterLoop>(); // a directory that cannot be used is found before anything is served
     KeyFiles.WriteAdminToken(app.Services);

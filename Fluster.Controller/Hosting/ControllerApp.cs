@@ -27,7 +27,7 @@ internal static class ControllerApp
         services.AddSingleton(provider => LoopOf(provider, onFatal));
         services.AddSingleton(provider => new LogStore(DirectoryOf(provider)));
         services.AddSingleton(provider => new BlobStore(DirectoryOf(provider)));
-        services.AddSingleton(provider => new DiskSpace(DirectoryOf(provider), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new DiskSpace(DirectoryOf(provider), ByteSize.Parse(SettingsOf(provider).DiskReserve).Bytes, provider.GetRequiredService<TimeProvider>()));
         foreach (var type in s_parts)
         {
             services.AddSingleton(type);

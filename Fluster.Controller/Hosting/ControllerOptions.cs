@@ -16,6 +16,9 @@ internal sealed class ControllerOptions
     /// <summary>Whether live jobs are killed, with the reason "shutdown", when the controller is asked to stop. Default: they go on.</summary>
     public bool KillJobsOnShutdown { get; set; }
 
+    /// <summary>Room on the disk below which there are no new jobs and blobs, as a size. 0: all of it may be used. Default: 1g (and 5 % of the disk).</summary>
+    public string DiskReserve { get; set; } = "1g";
+
     /// <summary>Seconds of silence after which a worker gets no new work. Default: 15.</summary>
     public int WorkerSuspectSeconds { get; set; } = 15;
 
@@ -32,6 +35,11 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (string.IsNullOrWhiteSpace(options.DataDirectory))
         {
             problems.Add($"{ControllerOptions.Section}:DataDirectory is empty: it names the directory in which the controller keeps its state.");
+        }
+
+        if (!ByteSize.TryParse(options.DiskReserve, out _))
+        {
+            problems.Add($"{ControllerOptions.Section}:DiskReserve is '{options.DiskReserve}': it is a size, such as 1g or 500m.");
         }
 
         if (options.WorkerSuspectSeconds < 1)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fluster.Store.V1;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -12,10 +11,11 @@ namespace Fluster.Controller;
 internal sealed class ClusterStore : IBatchStore, IDisposable
 {
     /// <summary>Of the rows. A database of a later version is refused; an earlier one is brought up to this one when it is opened.</summary>
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
-    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints"];
+    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints", "archive"];
 
+    private readonly string _path;
     private readonly SqliteConnection _connection;
     private readonly sqlite3 _handle;
     private readonly Checkpointer _checkpointer;
@@ -24,6 +24,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
 
     private ClusterStore(SqliteConnection connection, string path)
     {
+        _path = path;
         _connection = connection;
         _handle = connection.Handle!;
         _tables = s_tables.ToDictionary(name => name, name => new SqliteTable(_handle, name), StringComparer.Ordinal);
@@ -46,9 +47,12 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
         catch (SqliteException exception)
         {
             connection.Dispose();
-            throw exception.SqliteErrorCode is raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB
-                ? new StoreCorruptException($"'{path}' is damaged: {exception.Message}", exception)
-                : new StoreException($"'{path}' cannot be opened: {exception.Message}", exception);
+            throw exception.SqliteErrorCode switch
+            {
+                raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => Damaged(path, exception.Message, exception),
+                raw.SQLITE_FULL => Full(path, exception.Message),
+                _ => new StoreException($"'{path}' cannot be opened: {exception.Message}", exception),
+            };
         }
         catch
         {
@@ -67,52 +71,27 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
     }
 
     /// <summary>Reads everything; null from an empty database.</summary>
-    /// <exception cref="StoreCorruptException">A row is damaged.</exception>
+    /// <exception cref="StoreCorruptException">The file or a row is damaged. Nothing was changed.</exception>
     public ClusterState? Load()
     {
-        ClusterMeta? meta = null;
-        _tables["meta"].ReadAll((_, body) => meta = Rows.ToRecord(MetaRow.Parser.ParseFrom(body)));
-        if (meta is null)
+        try
         {
-            return null;
-        }
-
-        var jobs = LoadJobs();
-        var tasks = RadixMap<TaskRecord>.Empty.ToBuilder();
-        _tables["tasks"].ReadAll((uid, body) => tasks.Set(uid, Rows.ToRecord(uid, TaskRow.Parser.ParseFrom(body))));
-        var workers = RadixMap<WorkerRecord>.Empty.ToBuilder();
-        _tables["workers"].ReadAll((uid, body) => workers.Set(uid, Rows.ToRecord(uid, WorkerRow.Parser.ParseFrom(body))));
-        var attempts = RadixMap<AttemptRecord>.Empty.ToBuilder();
-        _tables["attempts"].ReadAll((uid, body) =>
-        {
-            var attempt = Rows.ToRecord(AttemptRow.Parser.ParseFrom(body));
-            attempts.Set(uid, attempt);
-            if (!attempt.Dead)
+            var state = new StoreReader(_path, _tables, _handle).Read();
+            foreach (var worker in state?.Workers.Ascending() ?? [])
             {
-                // What a worker holds follows from its attempts; their uids are in the order of placement.
-                var worker = workers[attempt.WorkerUid];
-                var shape = jobs[attempt.JobUid].Terms.Shape;
-                workers.Set(worker.Uid, worker with { Held = worker.Held.Add(attempt.Fence), Used = worker.Used.Plus(shape) });
+                _writtenWorkers[worker.Uid] = worker;
             }
-        });
-        var endpoints = EndpointTable.Empty.ToBuilder();
-        _tables["endpoints"].ReadAll((uid, body) => endpoints.Add(Rows.ToRecord(uid, EndpointRow.Parser.ParseFrom(body))));
 
-        var state = new ClusterState
-        {
-            Meta = meta,
-            Jobs = jobs.ToImmutable(),
-            Tasks = tasks.ToImmutable(),
-            Attempts = attempts.ToImmutable(),
-            Workers = workers.ToImmutable(),
-            Endpoints = endpoints.ToImmutable(),
-        };
-        foreach (var worker in state.Workers.Ascending())
-        {
-            _writtenWorkers[worker.Uid] = worker;
+            return state;
         }
-
-        return state;
+        catch (StoreCorruptException exception)
+        {
+            throw Damaged(_path, exception.Message, exception);
+        }
+        catch (SqliteException exception)
+        {
+            throw Damaged(_path, exception.Message, exception);
+        }
     }
 
     /// <summary>Writes a batch in one transaction. When this returns, the batch is on the disk.</summary>
@@ -123,20 +102,25 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
     /// <exception cref="StoreException">Anything else. What is on the disk is unknown.</exception>
     public void Commit(Batch batch, ClusterMeta meta, Func<long, bool> isNew)
     {
-        Run("BEGIN IMMEDIATE");
         try
         {
+            Run("BEGIN IMMEDIATE");
             Write(batch, meta, isNew);
             Run("COMMIT");
         }
-        catch (StoreFullException)
+        catch (StoreFullException exception)
         {
             if (raw.sqlite3_get_autocommit(_handle) == 0)
             {
                 Run("ROLLBACK");
             }
 
-            throw;
+            throw Full(_path, exception.Message);
+        }
+        catch (StoreException exception)
+        {
+            throw new StoreException(
+                $"'{_path}' could not be written: {exception.Message} Everything that was acknowledged is on the disk, and a controller that is started again goes on from there. Check the disk first.", exception);
         }
 
         _checkpointer.Committed(batch.Jobs.Count + batch.Tasks.Count + batch.Attempts.Count + batch.Endpoints.Count);
@@ -167,12 +151,20 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             throw new StoreException($"'{path}' was written by a later version of Fluster: its schema is {version}, and this program knows {SchemaVersion}.");
         }
 
-        if (version == 0)
+        if (version < SchemaVersion)
         {
+            // 1 -> 2: table 'archive' is new. Bodies need no step of their own: their fields are only ever added.
             var create = string.Join("; ", s_tables.Select(SqliteTable.Definition));
             Execute(connection, $"BEGIN; {create}; PRAGMA user_version = {SchemaVersion}; COMMIT;");
         }
     }
+
+    private static StoreCorruptException Damaged(string path, string what, Exception exception) => new(
+        $"'{path}' is damaged: {what} The controller does not start on it and has changed nothing. Bring back a back-up of '{Path.GetDirectoryName(path)}' and have it adopted "
+        + "('fluster cluster adopt'), or move the directory away: the next start then makes a new, empty cluster.", exception);
+
+    private static StoreFullException Full(string path, string what) => new(
+        $"The disk of '{path}' is full: {what} Nothing of this was written, and nothing that was acknowledged is lost. Make room.");
 
     private static void Execute(SqliteConnection connection, string sql)
     {
@@ -181,34 +173,6 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
         command.CommandText = sql;
 #pragma warning restore CA2100
         command.ExecuteNonQuery();
-    }
-
-    private RadixMap<JobRecord>.Builder LoadJobs()
-    {
-        var requests = new Dictionary<long, RequestRow>();
-        _tables["requests"].ReadAll((uid, body) => requests.Add(uid, RequestRow.Parser.ParseFrom(body)));
-        var namespaces = new Dictionary<string, Namespace>(StringComparer.Ordinal);
-        var jobs = RadixMap<JobRecord>.Empty.ToBuilder();
-        _tables["jobs"].ReadAll((uid, body) =>
-        {
-            if (!requests.Remove(uid, out var request))
-            {
-                throw new StoreCorruptException($"Job {uid} has no row in table 'requests'.");
-            }
-
-            jobs.Set(uid, Rows.ToRecord(uid, JobRow.Parser.ParseFrom(body), request, NamespaceOf));
-        });
-        return jobs;
-
-        Namespace NamespaceOf(string text)
-        {
-            if (!namespaces.TryGetValue(text, out var known))
-            {
-                namespaces[text] = known = Namespace.Parse(text); // one string for all jobs of a namespace
-            }
-
-            return known;
-        }
     }
 
     private void Write(Batch batch, ClusterMeta meta, Func<long, bool> isNew)

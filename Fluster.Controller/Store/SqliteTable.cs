@@ -27,11 +27,11 @@ internal sealed class SqliteTable : IDisposable
             _seed = BitOperations.Crc32C(_seed, letter); // a row that turns up in another table is not one of it
         }
 
-        _put = Prepare($"INSERT INTO {name} (uid, sum, body) VALUES (?1, ?2, ?3) ON CONFLICT (uid) DO UPDATE SET sum = excluded.sum, body = excluded.body");
-        _delete = Prepare($"DELETE FROM {name} WHERE uid = ?1");
+        _put = Prepare(connection, $"INSERT INTO {name} (uid, sum, body) VALUES (?1, ?2, ?3) ON CONFLICT (uid) DO UPDATE SET sum = excluded.sum, body = excluded.body");
+        _delete = Prepare(connection, $"DELETE FROM {name} WHERE uid = ?1");
     }
 
-    public static string Definition(string name) => $"CREATE TABLE {name} (uid INTEGER PRIMARY KEY, sum INTEGER NOT NULL, body BLOB NOT NULL)";
+    public static string Definition(string name) => $"CREATE TABLE IF NOT EXISTS {name} (uid INTEGER PRIMARY KEY, sum INTEGER NOT NULL, body BLOB NOT NULL)";
 
     public void Put(long uid, IMessage message)
     {
@@ -56,10 +56,12 @@ internal sealed class SqliteTable : IDisposable
     }
 
     /// <summary>Reads every row, lowest uid first.</summary>
-    /// <exception cref="StoreCorruptException">A row does not have the checksum that was written with it.</exception>
-    public void ReadAll(RowReader read)
+    /// <param name="connection">Which one reads: another than that of the writer may do so at the same time.</param>
+    /// <param name="read">Takes a row.</param>
+    /// <exception cref="StoreCorruptException">A row does not have the checksum that was written with it, or cannot be understood.</exception>
+    public void ReadAll(sqlite3 connection, RowReader read)
     {
-        using var select = Prepare($"SELECT uid, sum, body FROM {_name} ORDER BY uid");
+        using var select = Prepare(connection, $"SELECT uid, sum, body FROM {_name} ORDER BY uid");
         while (true)
         {
             var result = raw.sqlite3_step(select);
@@ -68,15 +70,21 @@ internal sealed class SqliteTable : IDisposable
                 return;
             }
 
-            SqliteError.Check(_connection, result, raw.SQLITE_ROW);
-            var uid = raw.sqlite3_column_int64(select, 0);
-            var body = raw.sqlite3_column_blob(select, 2);
-            if (raw.sqlite3_column_int64(select, 1) != Checksum(uid, body))
-            {
-                throw new StoreCorruptException($"Row {uid} of table '{_name}' is damaged: its checksum is not the one that was written with it.");
-            }
+            SqliteError.Check(connection, result, raw.SQLITE_ROW);
+            Take(raw.sqlite3_column_int64(select, 0), raw.sqlite3_column_int64(select, 1), raw.sqlite3_column_blob(select, 2), read);
+        }
+    }
 
-            read(uid, body);
+    /// <summary>Reads some rows with at most this uid, highest first, until <paramref name="read"/> has enough.</summary>
+    /// <exception cref="StoreCorruptException">A row does not have the checksum that was written with it, or cannot be understood.</exception>
+    public void ReadDown(sqlite3 connection, long from, Func<bool> enough, RowReader read)
+    {
+        using var select = Prepare(connection, $"SELECT uid, sum, body FROM {_name} WHERE uid <= ?1 ORDER BY uid DESC");
+        SqliteError.Check(connection, raw.sqlite3_bind_int64(select, 1, from));
+        while (!enough() && raw.sqlite3_step(select) is var result && result != raw.SQLITE_DONE)
+        {
+            SqliteError.Check(connection, result, raw.SQLITE_ROW);
+            Take(raw.sqlite3_column_int64(select, 0), raw.sqlite3_column_int64(select, 1), raw.sqlite3_column_blob(select, 2), read);
         }
     }
 
@@ -84,6 +92,23 @@ internal sealed class SqliteTable : IDisposable
     {
         _put.Dispose();
         _delete.Dispose();
+    }
+
+    private void Take(long uid, long sum, ReadOnlySpan<byte> body, RowReader read)
+    {
+        if (sum != Checksum(uid, body))
+        {
+            throw new StoreCorruptException($"Row {uid} of table '{_name}' is damaged: its checksum is not the one that was written with it.");
+        }
+
+        try
+        {
+            read(uid, body);
+        }
+        catch (Exception exception) when (exception is InvalidProtocolBufferException or FormatException or InvalidOperationException)
+        {
+            throw new StoreCorruptException($"Row {uid} of table '{_name}' does not fit the others: {exception.Message}", exception);
+        }
     }
 
     private long Checksum(long uid, ReadOnlySpan<byte> body)
@@ -103,9 +128,9 @@ internal sealed class SqliteTable : IDisposable
         return crc;
     }
 
-    private sqlite3_stmt Prepare(string sql)
+    private static sqlite3_stmt Prepare(sqlite3 connection, string sql)
     {
-        SqliteError.Check(_connection, raw.sqlite3_prepare_v2(_connection, sql, out var statement));
+        SqliteError.Check(connection, raw.sqlite3_prepare_v2(connection, sql, out var statement));
         return statement;
     }
 

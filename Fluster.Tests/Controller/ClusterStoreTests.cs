@@ -16,6 +16,88 @@ public class ClusterStoreTests
         var exception = Assert.Throws<StoreCorruptException>(() => OpenedCluster.Open(directory.Path));
 
         Assert.Contains("Row 2 of table 'jobs'", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(Path.Combine(directory.Path, "state.db"), exception.Message, StringComparison.Ordinal);
+        Assert.Contains("back-up", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task UnreadableBody_OfAGoodRow_IsNamedToo()
+    {
+        using var directory = new TemporaryDirectory();
+        await FillAsync(directory.Path);
+        Execute(directory.Path, "DELETE FROM requests WHERE uid = 3");
+
+        var exception = Assert.Throws<StoreCorruptException>(() => OpenedCluster.Open(directory.Path));
+
+        Assert.Contains("Row 3 of table 'jobs' does not fit the others", exception.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A page with a thousand bytes of something else, at each place of the file in turn: it is noticed, or it was not in use.</summary>
+    [Fact]
+    public async Task DamagedPage_Anywhere_IsNoticedOrChangesNothing_AndLosesNothing()
+    {
+        using var directory = new TemporaryDirectory();
+        await FillAsync(directory.Path, jobs: 200);
+        var path = Path.Combine(directory.Path, "state.db");
+        var good = await File.ReadAllBytesAsync(path);
+        var noticed = 0;
+        const int PageSize = 4096;
+        for (var page = 0; page < good.Length / PageSize; page++)
+        {
+            var bad = (byte[])good.Clone();
+            bad.AsSpan(page * PageSize, 1000).Fill(0x5a);
+            await File.WriteAllBytesAsync(path, bad);
+            try
+            {
+                using var opened = OpenedCluster.Open(directory.Path);
+                Assert.Equal(200, opened.State.Jobs.Count);
+            }
+            catch (StoreException exception)
+            {
+                noticed++;
+                Assert.Contains(path, exception.Message, StringComparison.Ordinal);
+            }
+        }
+
+        await File.WriteAllBytesAsync(path, good);
+        using var restored = OpenedCluster.Open(directory.Path);
+
+        Assert.True(noticed > 10, $"{noticed} of {good.Length / PageSize} damages were noticed.");
+        Assert.Equal(200, restored.State.Jobs.Count);
+    }
+
+    [Fact]
+    public async Task OlderSchema_IsBroughtUpToDate()
+    {
+        using var directory = new TemporaryDirectory();
+        await FillAsync(directory.Path);
+        Execute(directory.Path, "DROP TABLE archive; PRAGMA user_version = 1");
+
+        using (var opened = OpenedCluster.Open(directory.Path))
+        {
+            Assert.Equal(3, opened.State.Jobs.Count);
+        }
+
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(directory.Path, "state.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT count(*) FROM archive)";
+        Assert.Equal("2 0", command.ExecuteScalar());
+    }
+
+    [Fact]
+    public async Task Checkpoints_HappenBesideTheCommits()
+    {
+        using var lab = new LoopLab();
+        lab.Start();
+        var database = new FileInfo(Path.Combine(lab.DataDirectory, "state.db"));
+        var before = database.Length;
+
+        // More rows than the write-ahead log keeps. Only a checkpoint writes to the file itself.
+        await Task.WhenAll(Enumerable.Range(0, 25_000).Select(_ => lab.Loop.SubmitAsync(LoopLab.Submit(), default)));
+
+        await Eventually.True(() => new FileInfo(database.FullName).Length > before + (1 << 20), "The log was not copied back.");
+        await lab.Loop.SubmitAsync(LoopLab.Submit(), default);
     }
 
     [Fact]
@@ -101,11 +183,11 @@ public class ClusterStoreTests
         Assert.Equal(["first-00000001"], opened.State.Jobs.Ascending().Select(job => job.Id.ToString()));
     }
 
-    private static async Task FillAsync(string directory)
+    private static async Task FillAsync(string directory, int jobs = 3)
     {
         using var lab = new LoopLab();
         lab.Start();
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < jobs; i++)
         {
             await lab.Loop.SubmitAsync(LoopLab.Submit(), default);
         }

@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Runtime.ExceptionServices;
+using Fluster.Store.V1;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Fluster.Controller;
+
+/// <summary>
+/// Reads a whole database at the start of a controller. Half of it is read beside the other, on a connection of its own: what takes time
+/// is to make records, not the disk.
+/// </summary>
+internal sealed class StoreReader(string path, IReadOnlyDictionary<string, SqliteTable> tables, sqlite3 connection)
+{
+    private readonly RadixMap<JobRecord>.Builder _jobs = RadixMap<JobRecord>.Empty.ToBuilder();
+    private readonly RadixMap<WorkerRecord>.Builder _workers = RadixMap<WorkerRecord>.Empty.ToBuilder();
+    private readonly EndpointTable.Builder _endpoints = EndpointTable.Empty.ToBuilder();
+    private readonly RadixMap<TaskRecord>.Builder _tasks = RadixMap<TaskRecord>.Empty.ToBuilder();
+    private readonly RadixMap<AttemptRecord>.Builder _attempts = RadixMap<AttemptRecord>.Empty.ToBuilder();
+
+    /// <summary>Everything; null from an empty database.</summary>
+    /// <exception cref="StoreCorruptException">The file or a row is damaged.</exception>
+    public ClusterState? Read()
+    {
+        ClusterMeta? meta = null;
+        tables["meta"].ReadAll(connection, (_, body) => meta = Rows.ToRecord(MetaRow.Parser.ParseFrom(body)));
+        if (meta is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            Parallel.Invoke(ReadJobs, ReadAttempts);
+        }
+        catch (AggregateException exception)
+        {
+            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
+        }
+
+        var attempts = _attempts.ToImmutable();
+        foreach (var attempt in attempts.Ascending())
+        {
+            if (!attempt.Dead)
+            {
+                Hold(attempt);
+            }
+        }
+
+        return new ClusterState
+        {
+            Meta = meta,
+            Jobs = _jobs.ToImmutable(),
+            Tasks = _tasks.ToImmutable(),
+            Attempts = attempts,
+            Workers = _workers.ToImmutable(),
+            Endpoints = _endpoints.ToImmutable(),
+        };
+    }
+
+    private void ReadJobs()
+    {
+        var requests = new Dictionary<long, RequestRow>();
+        tables["requests"].ReadAll(connection, (uid, body) => requests.Add(uid, RequestRow.Parser.ParseFrom(body)));
+        var namespaces = new Dictionary<string, Namespace>(StringComparer.Ordinal);
+        tables["jobs"].ReadAll(connection, (uid, body) =>
+        {
+            if (!requests.Remove(uid, out var request))
+            {
+                throw new InvalidOperationException("table 'requests' has no such row.");
+            }
+
+            _jobs.Set(uid, Rows.ToRecord(uid, JobRow.Parser.ParseFrom(body), request, NamespaceOf));
+        });
+        tables["workers"].ReadAll(connection, (uid, body) => _workers.Set(uid, Rows.ToRecord(uid, WorkerRow.Parser.ParseFrom(body))));
+        tables["endpoints"].ReadAll(connection, (uid, body) => _endpoints.Add(Rows.ToRecord(uid, EndpointRow.Parser.ParseFrom(body))));
+
+        Namespace NamespaceOf(string text)
+        {
+            if (!namespaces.TryGetValue(text, out var known))
+            {
+                namespaces[text] = known = Namespace.Parse(text); // one string for all jobs of a namespace
+            }
+
+            return known;
+        }
+    }
+
+    private void ReadAttempts()
+    {
+        using var second = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        second.Open();
+        var handle = second.Handle!;
+        tables["tasks"].ReadAll(handle, (uid, body) => _tasks.Set(uid, Rows.ToRecord(uid, TaskRow.Parser.ParseFrom(body))));
+        tables["attempts"].ReadAll(handle, (uid, body) => _attempts.Set(uid, Rows.ToRecord(AttemptRow.Parser.ParseFrom(body))));
+
+        // Rows have checksums; that none of them is missing, only the tree of pages shows.
+        using var check = second.CreateCommand();
+        check.CommandText = "PRAGMA quick_check(1)";
+        if (Convert.ToString(check.ExecuteScalar(), CultureInfo.InvariantCulture) is var found and not "ok")
+        {
+            throw new StoreCorruptException($"SQLite's own check says: {found}");
+        }
+    }
+
+    /// <summary>What a worker holds follows from its attempts; their uids are in the order of placement.</summary>
+    private void Hold(AttemptRecord attempt)
+    {
+        if (_workers.Find(attempt.WorkerUid) is not { } worker || _jobs.Find(attempt.JobUid) is not { } job)
+        {
+            throw new StoreCorruptException($"Attempt {attempt.Uid} belongs to job {attempt.JobUid} and worker {attempt.WorkerUid}, and one of them has no row.");
+        }
+
+        _workers.Set(worker.Uid, worker with { Held = worker.Held.Add(attempt.Fence), Used = worker.Used.Plus(job.Terms.Shape) });
+    }
+}
