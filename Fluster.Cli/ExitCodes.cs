@@ -32,6 +32,7 @@ internal static class ExitCodes
             FailureKind.Timeout => TimedOut,
             FailureKind.Killed or FailureKind.OutOfMemory => Killed,
             FailureKind.ProgramNotFound => NotFound,
+            FailureKind.Result => UnhandledException,
             _ => Fault,
         },
         { State: JobState.Killed } => Killed,

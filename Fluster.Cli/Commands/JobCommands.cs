@@ -146,10 +146,10 @@ internal static class JobCommands
                 ids.Add(await JobFinder.FindAsync(client, text, cancellationToken));
             }
 
-            var waiting = ids.Select(id => client.WaitAsync(id, parsed.GetValue(timeout) ?? Timeout.InfiniteTimeSpan, throwOnFailure: false, cancellationToken)).ToList();
+            IReadOnlyList<JobStatus> ended;
             try
             {
-                await Task.WhenAll(waiting);
+                ended = await client.WaitAsync(ids, parsed.GetValue(timeout) ?? Timeout.InfiniteTimeSpan, throwOnFailure: false, cancellationToken);
             }
             catch (TimeoutException exception)
             {
@@ -157,7 +157,6 @@ internal static class JobCommands
                 return ExitCodes.TimedOut;
             }
 
-            var ended = await Task.WhenAll(waiting);
             if (FlusterCommand.IsJson(parsed))
             {
                 Output.Json([.. ended.Select(JobView.From)], ViewJson.Default.IReadOnlyListJobView);
@@ -178,14 +177,20 @@ internal static class JobCommands
     private static Command Stop()
     {
         var jobs = new Argument<string[]>("job") { Description = "Ids, or names for their newest run.", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("stop", "Asks jobs and everything below them to stop: SIGTERM, and SIGKILL 5 seconds later. Does not wait.") { jobs };
+        var within = new Option<bool>("--within") { Description = "Stop every live job of these ids and below them, whether or not there is a job of the id itself." };
+        var command = new Command("stop", "Asks jobs and everything below them to stop: SIGTERM, and SIGKILL 5 seconds later. Does not wait.") { jobs, within };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var client = FlusterCommand.Connect(parsed);
+            if (parsed.GetValue(within))
+            {
+                return await StopWithinAsync(client, parsed.GetRequiredValue(jobs), FlusterCommand.IsJson(parsed), cancellationToken);
+            }
+
             var stopped = new List<JobStatus>();
             foreach (var text in parsed.GetRequiredValue(jobs))
             {
-                stopped.Add(await client.TerminateAsync(await JobFinder.FindAsync(client, text, cancellationToken), cancellationToken));
+                stopped.Add(await StopOneAsync(client, text, cancellationToken));
             }
 
             if (FlusterCommand.IsJson(parsed))
@@ -203,6 +208,46 @@ internal static class JobCommands
             return 0;
         });
         return command;
+    }
+
+    private static async Task<JobStatus> StopOneAsync(FlusterClient client, string text, CancellationToken cancellationToken)
+    {
+        if (JobId.TryParse(text, out var id))
+        {
+            try
+            {
+                return await client.TerminateAsync(id, cancellationToken); // first of all: if it is only about to come, it will be refused
+            }
+            catch (ClusterException exception) when (exception.Error == ClusterError.NotFound)
+            {
+                // Perhaps a name.
+            }
+        }
+
+        return await client.TerminateAsync(await JobFinder.FindAsync(client, text, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<int> StopWithinAsync(FlusterClient client, string[] prefixes, bool json, CancellationToken cancellationToken)
+    {
+        var stopped = new List<StoppedWithinView>();
+        foreach (var text in prefixes)
+        {
+            var prefix = JobId.TryParse(text, out var id) ? id : throw new CommandFailedException($"'{text}' is not a job id.");
+            stopped.Add(new StoppedWithinView(text, await client.TerminateWithinAsync(prefix, cancellationToken)));
+        }
+
+        if (json)
+        {
+            Output.Json(stopped, ViewJson.Default.IReadOnlyListStoppedWithinView);
+            return 0;
+        }
+
+        foreach (var (prefix, count) in stopped)
+        {
+            Output.Line($"{count} live jobs within {prefix} are stopping");
+        }
+
+        return 0;
     }
 
     private static Argument<string> JobArgument() => new("job") { Description = "A job's id, or the name of a root job for its newest run." };

@@ -75,7 +75,7 @@ internal static class JobText
     }
 
     /// <summary>How a job ended, in one line.</summary>
-    public static string Ended(JobStatus job) => job.Failure is { } failure ? $"{job.Id} {job.State}: {failure.Message}" : $"{job.Id} {job.State}";
+    public static string Ended(JobStatus job) => $"{job.Id} {FailureText.Short(job)}";
 
     private static string Ran(DateTimeOffset? started, DateTimeOffset? ended, DateTimeOffset now) => started is { } start ? Words.Time((ended ?? now) - start) : "-";
 

@@ -8,6 +8,8 @@ namespace Fluster.Cli;
 
 internal sealed record SubmittedView(string Id);
 
+internal sealed record StoppedWithinView(string Within, int Stopped);
+
 internal sealed record JobView
 {
     public required string Id { get; init; }
@@ -183,6 +185,7 @@ internal sealed record ClusterView
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
 [JsonSerializable(typeof(SubmittedView))]
+[JsonSerializable(typeof(IReadOnlyList<StoppedWithinView>))]
 [JsonSerializable(typeof(JobView))]
 [JsonSerializable(typeof(IReadOnlyList<JobView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]

@@ -28,9 +28,9 @@ internal sealed class JobRun(FlusterClient client)
             await PrintLogsAsync(job.Id, request.Replicas, cancellationToken);
             var status = await waiting;
             pending.Dispose();
-            if (status.Failure is { Kind: not FailureKind.ExitCode } failure && !signals.First.IsCompleted)
+            if (status.Failure is { Kind: not FailureKind.ExitCode } && !signals.First.IsCompleted)
             {
-                Output.Problem($"{status.Id} {status.State}: {failure.Message}");
+                Output.Problem(JobText.Ended(status));
             }
 
             return signals.First.IsCompleted ? await signals.First : ExitCodes.Of(status);

@@ -5,7 +5,7 @@ namespace Fluster.Cluster;
 /// <summary>A cluster through its controller's RPCs. Safe for use by many threads; make one and keep it.</summary>
 public sealed class FlusterClient : IClusterController
 {
-    /// <summary>How long <see cref="WaitAsync"/> waits when it is not told (seed 000).</summary>
+    /// <summary>How long a wait for jobs is when it is not told (seed 000).</summary>
     private static readonly TimeSpan s_defaultWait = TimeSpan.FromSeconds(300);
 
     private readonly FlusterClientOptions _options;
@@ -85,6 +85,28 @@ public sealed class FlusterClient : IClusterController
     {
         var status = await _follower.WaitAsync(job, timeout ?? s_defaultWait, observe: null, cancellationToken).ConfigureAwait(false);
         return status.State == JobState.Succeeded || !throwOnFailure ? status : throw new JobFailedException(status, FailureText.Of(status));
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<JobStatus>> WaitAsync(
+        IReadOnlyList<JobId> jobs, TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        if (jobs.Count == 1)
+        {
+            return [await WaitAsync(jobs[0], timeout, throwOnFailure, cancellationToken).ConfigureAwait(false)];
+        }
+
+        var waits = new JobWaits(_calls, _time, throwOnFailure);
+        return await waits.WaitAsync(jobs, timeout ?? s_defaultWait, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task<int> TerminateWithinAsync(JobId prefix, CancellationToken cancellationToken = default)
+    {
+        var request = new V1.TerminateJobRequest { JobId = prefix.ToString(), Within = true };
+        var response = await _calls.CallAsync((service, options) => service.TerminateJobAsync(request, options), cancellationToken).ConfigureAwait(false);
+        return response.Stopped;
     }
 
     /// <inheritdoc/>

@@ -34,9 +34,29 @@ public interface IClusterController : IAsyncDisposable
     /// <exception cref="JobFailedException">The job did not succeed, and <paramref name="throwOnFailure"/> was asked for.</exception>
     Task<JobStatus> WaitAsync(JobId job, TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default);
 
+    /// <summary>The jobs as soon as all of them have ended, in the order in which they were asked for. Cancelling stops the wait, not the jobs.</summary>
+    /// <param name="jobs">The jobs; one may be there twice.</param>
+    /// <param name="timeout">The longest wait for all of them. Default: 300 seconds; <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="throwOnFailure">Throws <see cref="JobFailedException"/> as soon as one of them ended other than Succeeded. Default: false.</param>
+    /// <param name="cancellationToken">Stops the wait.</param>
+    /// <exception cref="TimeoutException">Some have not ended within the time; the message names the first of them.</exception>
+    /// <exception cref="JobFailedException">One did not succeed, and <paramref name="throwOnFailure"/> was asked for.</exception>
+    Task<IReadOnlyList<JobStatus>> WaitAsync(
+        IReadOnlyList<JobId> jobs, TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default);
+
     /// <summary>Asks for the job and everything below it to stop. A job that has ended keeps its state.</summary>
     /// <returns>The job after the request was recorded.</returns>
+    /// <exception cref="ClusterException">
+    /// There is no such job (<see cref="ClusterError.NotFound"/>); a create of that id that is still on the way is refused for 10 minutes.
+    /// </exception>
     Task<JobStatus> TerminateAsync(JobId job, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Asks for every live job of this id and below it to stop, whether or not there is a job of the id itself: also for children that
+    /// outlive their parent. Respects parts: <c>a/b</c> and <c>a/b/c</c> are within <c>a/b</c>, <c>a/bc</c> is not.
+    /// </summary>
+    /// <returns>The number of jobs that were live.</returns>
+    Task<int> TerminateWithinAsync(JobId prefix, CancellationToken cancellationToken = default);
 
     /// <summary>The jobs that the filter lets through, newest first, without their tasks.</summary>
     IAsyncEnumerable<JobStatus> ListAsync(JobFilter? filter = null, CancellationToken cancellationToken = default);

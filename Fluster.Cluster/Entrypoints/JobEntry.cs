@@ -56,9 +56,11 @@ public static class JobEntry
             }
         };
         using var activity = StartActivity(invocation.Display);
+        var returned = false;
         try
         {
             var result = invocation.Run(static () => FlusterContext.CurrentOrNull?.Stopping ?? CancellationToken.None);
+            returned = true;
             if (invocation.ResultType is { } type)
             {
                 outcome.WriteResult(WriteResult(result, type, invocation.Display));
@@ -71,7 +73,7 @@ public static class JobEntry
 #pragma warning restore CA1031
         {
             activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
-            return Fail(exception, outcome);
+            return Fail(exception, outcome, ofResult: returned);
         }
     }
 
@@ -87,11 +89,11 @@ public static class JobEntry
             $"The result of {display} has {bytes.Length:N0} bytes as JSON, and {MaxResultBytes:N0} (16 MiB) can travel. Write it to a file or a store, and return where it is.");
     }
 
-    private static int Fail(Exception exception, JobOutcomeFiles outcome)
+    private static int Fail(Exception exception, JobOutcomeFiles outcome, bool ofResult = false)
     {
         Console.Out.Flush();
         Console.Error.WriteLine($"Unhandled exception. {exception}");
-        outcome.WriteException(exception);
+        outcome.WriteException(exception, ofResult);
         return Threw;
     }
 

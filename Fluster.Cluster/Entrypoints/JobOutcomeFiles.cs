@@ -11,10 +11,13 @@ internal sealed class JobOutcomeFiles(string directory)
 
     public void WriteResult(byte[] json) => Write(Result, json);
 
-    public void WriteException(Exception exception) => Write(Exception, Json(
+    /// <param name="exception">What was thrown.</param>
+    /// <param name="ofResult">The job's method has returned, and what it returned cannot be kept.</param>
+    public void WriteException(Exception exception, bool ofResult) => Write(Exception, Json(
         ("type", exception.GetType().FullName ?? exception.GetType().Name),
         ("message", exception.Message),
-        ("stack", exception.ToString())));
+        ("stack", exception.ToString()),
+        ("of", ofResult ? "result" : "method")));
 
     public void WriteFault(string message) => Write(Fault, Json(("message", message)));
 

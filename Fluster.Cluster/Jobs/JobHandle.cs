@@ -28,6 +28,29 @@ public class JobHandle
     public Task<JobStatus> WaitAsync(TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default) =>
         Controller.WaitAsync(Id, timeout ?? Timeout.InfiniteTimeSpan, throwOnFailure, cancellationToken);
 
+    /// <summary>Several jobs as soon as all of them have ended, in the order of the handles. Cancelling stops the wait, not the jobs.</summary>
+    /// <param name="jobs">Jobs of one cluster.</param>
+    /// <param name="timeout">The longest wait for all of them. Default: without limit.</param>
+    /// <param name="throwOnFailure">Throws <see cref="JobFailedException"/> as soon as one of them ended other than Succeeded. Default: false.</param>
+    /// <param name="cancellationToken">Stops the wait.</param>
+    /// <exception cref="ArgumentException">The jobs are of several clusters.</exception>
+    /// <exception cref="TimeoutException">Some have not ended within the time.</exception>
+    /// <exception cref="JobFailedException">One did not succeed, and <paramref name="throwOnFailure"/> was asked for.</exception>
+    public static async Task<IReadOnlyList<JobStatus>> WaitAllAsync(
+        IEnumerable<JobHandle> jobs, TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default)
+    {
+        var handles = jobs.ToList();
+        if (handles.Count == 0)
+        {
+            return [];
+        }
+
+        var controller = handles[0].Controller;
+        return handles.TrueForAll(handle => ReferenceEquals(handle.Controller, controller))
+            ? await controller.WaitAsync([.. handles.Select(handle => handle.Id)], timeout ?? Timeout.InfiniteTimeSpan, throwOnFailure, cancellationToken).ConfigureAwait(false)
+            : throw new ArgumentException("The jobs are of several clusters: wait for each cluster's by themselves.", nameof(jobs));
+    }
+
     /// <inheritdoc cref="IClusterController.TerminateAsync"/>
     public Task<JobStatus> TerminateAsync(CancellationToken cancellationToken = default) => Controller.TerminateAsync(Id, cancellationToken);
 

@@ -60,7 +60,8 @@ internal static class ControllerApp
     [
         typeof(TokenVerifier), typeof(TokenIssuer), typeof(AttemptSpecs),
         typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(RuntimeListeners), typeof(ShutdownSignal),
-        typeof(BlobChecks), typeof(JobInfos), typeof(ServedAddresses),
+        typeof(BlobChecks), typeof(LastLines),
+        typeof(JobInfos), typeof(ServedAddresses),
         typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(ClusterCalls),
         typeof(ControllerService), typeof(ControllerRuntime),
     ];

@@ -4,9 +4,9 @@ namespace Fluster.Controller;
 internal sealed class JobWatches : ICommitListener
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<long, Entry> _watched = [];
+    private readonly Dictionary<long, List<Watch>> _watched = [];
 
-    /// <summary>Fires when a job's last watcher is gone.</summary>
+    /// <summary>Fires when a watcher is gone.</summary>
     public Pulse Closed { get; } = new();
 
     /// <summary>Whether anybody watches any job.</summary>
@@ -47,62 +47,92 @@ internal sealed class JobWatches : ICommitListener
         }
     }
 
-    /// <summary>Watches a job until the result is disposed.</summary>
-    public Watch Open(long jobUid)
+    /// <summary>Watches jobs until the result is disposed.</summary>
+    public Watch Open(params ReadOnlySpan<long> jobs)
     {
+        var watch = new Watch(this, jobs.ToArray());
         lock (_gate)
         {
-            if (!_watched.TryGetValue(jobUid, out var entry))
+            foreach (var uid in jobs)
             {
-                _watched[jobUid] = entry = new Entry();
-            }
+                if (!_watched.TryGetValue(uid, out var watchers))
+                {
+                    _watched[uid] = watchers = [];
+                }
 
-            entry.Watchers++;
-            return new Watch(this, jobUid, entry.Changed);
+                watchers.Add(watch);
+            }
         }
+
+        return watch;
     }
 
     private void Fire(long uid)
     {
-        if (_watched.TryGetValue(uid, out var entry))
+        if (_watched.TryGetValue(uid, out var watchers))
         {
-            entry.Changed.Fire();
-        }
-    }
-
-    private void Close(long jobUid)
-    {
-        lock (_gate)
-        {
-            if (_watched.TryGetValue(jobUid, out var entry) && --entry.Watchers == 0)
+            foreach (var watch in watchers)
             {
-                _watched.Remove(jobUid);
-                Closed.Fire();
+                watch.Note(uid);
             }
         }
     }
 
-    internal sealed class Watch(JobWatches watches, long jobUid, Pulse changed) : IDisposable
+    private void Close(Watch watch)
     {
+        lock (_gate)
+        {
+            foreach (var uid in watch.Jobs)
+            {
+                if (_watched.TryGetValue(uid, out var watchers) && watchers.Remove(watch) && watchers.Count == 0)
+                {
+                    _watched.Remove(uid);
+                }
+            }
+
+            Closed.Fire();
+        }
+    }
+
+    internal sealed class Watch(JobWatches watches, long[] jobs) : IDisposable
+    {
+        private readonly Lock _gate = new();
+        private HashSet<long> _seen = [];
         private bool _closed;
 
-        /// <summary>Fires at every change of the job.</summary>
-        public Pulse Changed => changed;
+        public IReadOnlyList<long> Jobs => jobs;
+
+        /// <summary>Fires at every change of one of the jobs.</summary>
+        public Pulse Changed { get; } = new();
+
+        /// <summary>The jobs that changed since this was called last.</summary>
+        public IReadOnlyCollection<long> TakeChanged()
+        {
+            lock (_gate)
+            {
+                var seen = _seen;
+                _seen = [];
+                return seen;
+            }
+        }
+
+        public void Note(long uid)
+        {
+            lock (_gate)
+            {
+                _seen.Add(uid);
+            }
+
+            Changed.Fire();
+        }
 
         public void Dispose()
         {
             if (!_closed)
             {
                 _closed = true;
-                watches.Close(jobUid);
+                watches.Close(this);
             }
         }
-    }
-
-    private sealed class Entry
-    {
-        public Pulse Changed { get; } = new();
-
-        public int Watchers { get; set; }
     }
 }

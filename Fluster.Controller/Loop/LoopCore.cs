@@ -48,8 +48,8 @@ internal sealed class LoopCore
 
         if (!result.Changes.IsEmpty)
         {
+            Batch.Add(result.Changes, _view);
             _view.Fold(result.Changes);
-            Batch.Add(result.Changes);
         }
 
         foreach (var effect in result.Effects)

@@ -31,6 +31,8 @@ internal static class OwedEffects
         {
             yield return new ClusterEffect.GoOn(new ClusterInput.StopChildren(parent));
         }
+
+        yield return new ClusterEffect.GoOn(new ClusterInput.ArchiveJobs()); // the rule knows whether there is anything to do
     }
 
     // As JobRules has it; a job that is named here and is none is left alone there.

@@ -15,6 +15,9 @@ internal sealed class ControllerService(
     public override Task WatchJob(V1.WatchJobRequest request, IServerStreamWriter<V1.WatchJobResponse> responseStream, ServerCallContext context) =>
         UntilShutdownAsync(context, token => jobs.WatchAsync(CallerOf(context), request, responseStream, token));
 
+    public override Task WaitJobs(V1.WaitJobsRequest request, IServerStreamWriter<V1.WaitJobsResponse> responseStream, ServerCallContext context) =>
+        UntilShutdownAsync(context, token => jobs.WaitAsync(CallerOf(context), request, responseStream, token));
+
     public override Task<V1.TerminateJobResponse> TerminateJob(V1.TerminateJobRequest request, ServerCallContext context) =>
         jobs.TerminateAsync(CallerOf(context), request, context.CancellationToken);
 

@@ -12,6 +12,8 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
     /// <summary>A watcher is sent the tasks with every change up to so many; of larger jobs, only with the last message.</summary>
     private const int MostTasksWatched = 100;
 
+    private const int MostAwaited = 10_000;
+
     public async Task<V1.LaunchJobResponse> LaunchAsync(Caller caller, V1.LaunchJobRequest request, CancellationToken cancellationToken)
     {
         if (LaunchRules.Problem(request) is { } problem)
@@ -83,12 +85,67 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
         }
     }
 
+    /// <summary>Names each job once, when it has ended.</summary>
+    public async Task WaitAsync(Caller caller, V1.WaitJobsRequest request, IServerStreamWriter<V1.WaitJobsResponse> responses, CancellationToken cancellationToken)
+    {
+        if (request.JobIds.Count is 0 or > MostAwaited)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"{request.JobIds.Count} jobs cannot be waited for at once; 1 to {MostAwaited} can."));
+        }
+
+        var indices = new Dictionary<long, List<int>>();
+        foreach (var (index, id) in request.JobIds.Index())
+        {
+            var uid = JobLookup.Find(loop, caller, id).Uid;
+            if (!indices.TryGetValue(uid, out var same))
+            {
+                indices[uid] = same = [];
+            }
+
+            same.Add(index);
+        }
+
+        using var watch = watches.Open([.. indices.Keys]);
+        IReadOnlyCollection<long> look = [.. indices.Keys];
+        while (true)
+        {
+            // Taken before looking: a change after the look ends the wait.
+            var changed = watch.Changed.Next;
+            var state = loop.Current;
+            foreach (var uid in look)
+            {
+                if (state.Jobs.Find(uid) is { State.IsTerminal: true } job && indices.Remove(uid, out var same))
+                {
+                    var response = new V1.WaitJobsResponse { Job = infos.Of(state, job, withTasks: job.Terms.Replicas <= MostTasksWatched) };
+                    response.Indices.AddRange(same);
+                    await responses.WriteAsync(response, cancellationToken);
+                }
+            }
+
+            if (indices.Count == 0)
+            {
+                return;
+            }
+
+            await changed.WaitAsync(cancellationToken);
+            look = watch.TakeChanged();
+        }
+    }
+
     public async Task<V1.TerminateJobResponse> TerminateAsync(Caller caller, V1.TerminateJobRequest request, CancellationToken cancellationToken)
     {
-        var job = JobLookup.Find(loop, caller, request.JobId);
+        if (request.Within)
+        {
+            return await TerminateWithinAsync(caller, request, cancellationToken);
+        }
+
+        if (JobLookup.FindOrNull(loop.Current, loop.Directory, caller, request.JobId) is not { } job)
+        {
+            return await TerminateUnknownAsync(caller, request, cancellationToken);
+        }
+
         await loop.ApplyAsync(new ClusterInput.TerminateJob(job.Uid, KillCause.User), cancellationToken);
-        var state = loop.Current;
-        return new V1.TerminateJobResponse { Job = infos.Of(state, state.Jobs.Find(job.Uid) ?? job, withTasks: true) };
+        return Terminated(job.Uid, job);
     }
 
     public V1.ListJobsResponse List(Caller caller, V1.ListJobsRequest request)
@@ -151,6 +208,42 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
         }
 
         return new V1.GetResultResponse { Result = task.Result?.ToWire() };
+    }
+
+    private V1.TerminateJobResponse Terminated(long uid, JobRecord? before)
+    {
+        var state = loop.Current;
+        return new V1.TerminateJobResponse { Job = (state.Jobs.Find(uid) ?? before) is { } job ? infos.Of(state, job, withTasks: true) : null };
+    }
+
+    /// <summary>A client stops what it may have submitted: the submit may still be on the way.</summary>
+    private async Task<V1.TerminateJobResponse> TerminateUnknownAsync(Caller caller, V1.TerminateJobRequest request, CancellationToken cancellationToken)
+    {
+        if (JobId.TryParse(request.JobId, out var id) && LaunchRules.IsMadeByClient(id))
+        {
+            var result = await loop.ApplyAsync(new ClusterInput.TerminateUnknown(id, caller.IsAdmin ? null : caller.Namespace), cancellationToken);
+            if (result.Subject != 0)
+            {
+                return Terminated(result.Subject, null);
+            }
+        }
+
+        throw JobLookup.NotFound(loop.Current, caller, request.JobId);
+    }
+
+    private async Task<V1.TerminateJobResponse> TerminateWithinAsync(Caller caller, V1.TerminateJobRequest request, CancellationToken cancellationToken)
+    {
+        if (!JobId.TryParse(request.JobId, out var prefix))
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{request.JobId}' is not a job id."));
+        }
+
+        var state = loop.Current;
+        var live = state.Jobs.Ascending().Count(job => job is { IsLive: true, Stopping: false } && job.Id.IsWithin(prefix) && caller.MayUse(job.Namespace));
+        await loop.ApplyAsync(new ClusterInput.StopWithin(prefix, caller.IsAdmin ? null : caller.Namespace, KillCause.User), cancellationToken);
+        var response = loop.Directory.Find(prefix, state) is { } job && caller.MayUse(job.Namespace) ? Terminated(job.Uid, job) : new V1.TerminateJobResponse();
+        response.Stopped = live;
+        return response;
     }
 
     /// <summary>In which namespace a job is submitted, and by which attempt.</summary>

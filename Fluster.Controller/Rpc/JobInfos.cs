@@ -3,7 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace Fluster.Controller;
 
 /// <summary>Jobs as readers see them. Secrets of their environments are not here.</summary>
-internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
+internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines lastLines)
 {
     private const int MostDisplayed = 200;
 
@@ -24,7 +24,7 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
             ParentId = job.Id.Parent?.ToString() ?? "",
             State = job.State.ToWire(),
             Stopping = job.Stopping,
-            Failure = job.State.IsTerminal ? Reason(job.Failure, withTasks) : null,
+            Failure = job.State.IsTerminal ? Reason(job.Failure, withTasks ? Failed(state, job) : default, withTasks) : null,
             PendingReason = job.State == JobState.Pending ? PendingReason.Of(state, job, loop.Now().Time, links.TakesWork) : "",
             Replicas = job.Terms.Replicas,
             Entrypoint = Display(request.Entrypoint),
@@ -46,7 +46,21 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
         return info;
     }
 
-    private static V1.TaskInfo TaskOf(ClusterState state, JobRecord job, int index, bool withLines)
+    /// <summary>The last attempt of the task that ended its job; none: no task did.</summary>
+    private static Fence Failed(ClusterState state, JobRecord job)
+    {
+        for (var index = 0; index < job.Terms.Replicas && job.State is JobState.Failed or JobState.WorkerFailed; index++)
+        {
+            if (state.TaskOf(job, index) is { Attempts.IsEmpty: false } task && task.State == job.State)
+            {
+                return task.Attempts[^1];
+            }
+        }
+
+        return default;
+    }
+
+    private V1.TaskInfo TaskOf(ClusterState state, JobRecord job, int index, bool withLines)
     {
         var task = state.TaskOf(job, index);
         var taskState = task?.State ?? JobState.Pending;
@@ -63,14 +77,14 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
         {
             if (state.Attempt(fence) is { } attempt)
             {
-                info.Attempts.Add(AttemptOf(state, attempt, withLines));
+                info.Attempts.Add(AttemptOf(state, attempt, withLines, isLast: fence == task!.Attempts[^1]));
             }
         }
 
         return info;
     }
 
-    private static V1.AttemptInfo AttemptOf(ClusterState state, AttemptRecord attempt, bool withLines)
+    private V1.AttemptInfo AttemptOf(ClusterState state, AttemptRecord attempt, bool withLines, bool isLast)
     {
         var info = new V1.AttemptInfo
         {
@@ -80,7 +94,7 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
             PlacedAt = Time(attempt.PlacedAt),
             StartedAt = Time(attempt.StartedAt),
             EndedAt = Time(attempt.EndedAt),
-            Failure = Reason(attempt.Failure, withLines),
+            Failure = Reason(attempt.Failure, isLast ? attempt.Fence : default, withLines),
         };
         foreach (var port in attempt.Ports)
         {
@@ -90,7 +104,9 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links)
         return info;
     }
 
-    private static V1.Failure? Reason(JobFailure? failure, bool withLines) => (withLines || failure is null ? failure : failure with { LastLines = [] })?.ToWire();
+    private V1.Failure? Reason(JobFailure? failure, Fence fence, bool withLines) => failure is null ? null
+        : !withLines ? (failure with { LastLines = [] }).ToWire()
+        : (fence.IsNone ? failure : lastLines.Complete(failure, fence)).ToWire();
 
     private static string Display(V1.Entrypoint entrypoint)
     {

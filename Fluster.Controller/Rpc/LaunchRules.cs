@@ -14,6 +14,7 @@ internal static class LaunchRules
     private const int MostVariables = 4_096;
     private const int MostSetupCommands = 1_000;
     private const int RequestIdLength = 64;
+    private const int SuffixLength = 9; // "-1a2b3c4d"
     private const long DefaultCpuMillis = 100;
     private const long DefaultMemoryBytes = 256L << 20;
     private const int DefaultLossRetries = 100;
@@ -63,6 +64,9 @@ internal static class LaunchRules
         KeepChildren = spec.KeepChildren,
     };
 
+    /// <summary>Whether an id looks like one that a client made: a child's, or a name with its random suffix.</summary>
+    public static bool IsMadeByClient(JobId id) => id.Parent is not null || id.LastPart is { Length: > SuffixLength } part && HasSuffix(part);
+
     public static byte[] Serialize(V1.TraceContext? trace) => trace?.ToByteArray() ?? [];
 
     /// <summary>A TPU slice of several machines has a task on each; the replicas of such a job are slices.</summary>
@@ -83,11 +87,12 @@ internal static class LaunchRules
             return last == name ? null : $"The id '{text}' of a child ends in '/' and the job's name, which is '{name}'.";
         }
 
-        const int SuffixLength = 9;
-        return last.Length == name.Length + SuffixLength && last.StartsWith(name + "-", StringComparison.Ordinal) && last[^8..].All(char.IsAsciiHexDigitLower)
+        return last.Length == name.Length + SuffixLength && last.StartsWith(name, StringComparison.Ordinal) && HasSuffix(last)
             ? null
             : $"The id '{text}' of a root job is its name, '-' and 8 hexadecimal digits; the name is '{name}'.";
     }
+
+    private static bool HasSuffix(string part) => part[^SuffixLength] == '-' && part[^(SuffixLength - 1)..].All(char.IsAsciiHexDigitLower);
 
     private static string? EntrypointProblem(V1.Entrypoint? entrypoint) => entrypoint?.KindCase switch
     {

@@ -43,6 +43,7 @@ internal sealed partial class WorkerCalls(
     public V1.ListWorkersResponse List()
     {
         var state = loop.Current;
+        var now = loop.Now().Time;
         var response = new V1.ListWorkersResponse();
         foreach (var worker in state.Workers.Ascending().OrderBy(worker => worker.Id.ToString(), StringComparer.Ordinal))
         {
@@ -50,7 +51,7 @@ internal sealed partial class WorkerCalls(
             response.Workers.Add(new V1.WorkerInfo
             {
                 WorkerId = worker.Id.ToString(),
-                State = worker.State.ToString(),
+                State = worker.State == WorkerState.Alive && !worker.TakesWork(now) ? "Quarantined" : worker.State.ToString(),
                 Capabilities = V1.WorkerCapabilities.Parser.ParseFrom(worker.Traits.Capabilities.Span),
                 Used = new V1.ResourceSpec
                 {

@@ -18,6 +18,7 @@ internal static class AccessRules
         [Service + "LaunchJob"] = s_users,
         [Service + "GetJobStatus"] = s_users,
         [Service + "WatchJob"] = s_users,
+        [Service + "WaitJobs"] = s_users,
         [Service + "TerminateJob"] = s_users,
         [Service + "ListJobs"] = s_users,
         [Service + "GetResult"] = s_users,

@@ -60,6 +60,11 @@ internal static class AttemptRules
         var ended = attempt.After(EventFor(outcome, failure), draft.Now);
         draft.Put(ended);
         draft.Effect(new ClusterEffect.UpdateWorker(attempt.WorkerUid));
+        if (outcome is not null && draft.FindWorker(attempt.WorkerUid) is { } worker && worker.AfterEnd(failure, job.Uid, draft.Now.Time) is var judged && !ReferenceEquals(worker, judged))
+        {
+            draft.Put(judged);
+        }
+
         EndpointRules.RemoveAllOf(draft, attempt.Fence);
 
         if (draft.FindTask(job, attempt.TaskIndex) is { } task && task.Current == attempt.Fence)
@@ -165,6 +170,7 @@ internal static class AttemptRules
     private static bool MayPlace(StepDraft draft, JobRecord job, int index, WorkerRecord worker) =>
         job is { IsLive: true, Stopping: false, Terms.HasGangs: false }
         && index >= 0 && index < job.Terms.Replicas
+        && worker.TakesWork(draft.Now.Time)
         && worker.HasRoomFor(job.Terms.Shape)
         && Readiness.Of(draft, job, index) <= draft.Now.Time;
 

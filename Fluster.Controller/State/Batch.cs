@@ -16,14 +16,38 @@ internal sealed class Batch
     /// <summary>Null: removed.</summary>
     public Dictionary<long, EndpointRecord?> Endpoints { get; } = [];
 
+    /// <summary>Null: removed.</summary>
+    public Dictionary<long, TombstoneRecord?> Tombstones { get; } = [];
+
+    /// <summary>Jobs that were archived: their rows move, and those of their tasks and attempts go.</summary>
+    public Dictionary<long, ArchivedJob> ArchivedJobs { get; } = [];
+
     /// <summary>The names under which endpoints came or went.</summary>
     public HashSet<EndpointKey> EndpointKeys { get; } = [];
 
     public bool IsEmpty =>
-        Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0;
+        Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && Tombstones.Count == 0 && ArchivedJobs.Count == 0;
 
-    public void Add(ClusterChanges changes)
+    /// <param name="changes">What a step changed.</param>
+    /// <param name="view">The view before it took that in.</param>
+    public void Add(ClusterChanges changes, ClusterView view)
     {
+        foreach (var job in changes.ArchivedJobs)
+        {
+            var attempts = view.AttemptsOf(job);
+            ArchivedJobs[job.Uid] = new ArchivedJob(job, attempts);
+            Jobs.Remove(job.Uid);
+            foreach (var fence in attempts)
+            {
+                Attempts.Remove(fence.Counter);
+            }
+
+            for (var index = 0; index < job.Terms.Replicas; index++)
+            {
+                Tasks.Remove(job.FirstTask + index);
+            }
+        }
+
         Meta = changes.Meta ?? Meta;
         foreach (var (uid, job) in changes.Jobs.Records)
         {
@@ -45,6 +69,16 @@ internal sealed class Batch
             Workers[uid] = worker;
         }
 
+        foreach (var tombstone in changes.RemovedTombstones)
+        {
+            Tombstones[tombstone.Uid] = null;
+        }
+
+        foreach (var (uid, tombstone) in changes.Tombstones.Records)
+        {
+            Tombstones[uid] = tombstone;
+        }
+
         foreach (var endpoint in changes.RemovedEndpoints)
         {
             Endpoints[endpoint.Uid] = null;
@@ -58,3 +92,8 @@ internal sealed class Batch
         }
     }
 }
+
+/// <summary>A job that leaves for the archive.</summary>
+/// <param name="Job">As it ended.</param>
+/// <param name="Attempts">The attempts that go with it.</param>
+internal sealed record ArchivedJob(JobRecord Job, IReadOnlyList<Fence> Attempts);

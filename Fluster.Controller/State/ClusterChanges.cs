@@ -78,8 +78,16 @@ internal sealed class ClusterChanges
 
     public List<EndpointRecord> RemovedEndpoints { get; } = [];
 
+    public ChangeSet<TombstoneRecord> Tombstones { get; } = new();
+
+    public List<TombstoneRecord> RemovedTombstones { get; } = [];
+
+    /// <summary>Jobs that leave for the archive, as they ended; their tasks and attempts go with them.</summary>
+    public List<JobRecord> ArchivedJobs { get; } = [];
+
     public bool IsEmpty =>
-        Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && RemovedEndpoints.Count == 0;
+        Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && RemovedEndpoints.Count == 0
+        && Tombstones.Count == 0 && RemovedTombstones.Count == 0 && ArchivedJobs.Count == 0;
 }
 
 /// <summary>What a step comes to. A refusal has no changes and no effects.</summary>

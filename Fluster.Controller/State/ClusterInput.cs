@@ -28,6 +28,18 @@ internal abstract record ClusterInput
     /// <summary>Stops every live job from a uid on, some at a time.</summary>
     public sealed record StopAll(KillCause Cause, long From = 1) : ClusterInput;
 
+    /// <summary>Stops every live job of this id and below it, some at a time: also those that outlive their parent.</summary>
+    /// <param name="Prefix">An id; it need not be one of a job. <c>a/b</c> means <c>a/b</c> and <c>a/b/c</c>, never <c>a/bc</c>.</param>
+    /// <param name="Namespace">Only in this namespace; null: in any.</param>
+    /// <param name="Cause">Why.</param>
+    /// <param name="From">The uid to begin at.</param>
+    public sealed record StopWithin(JobId Prefix, Namespace? Namespace, KillCause Cause, long From = 1) : ClusterInput;
+
+    /// <summary>A client terminates a job of an id that it made and that is not known: its create may still be on the way.</summary>
+    /// <param name="Id">The id.</param>
+    /// <param name="Namespace">Whose create is refused from now on; null: anybody's.</param>
+    public sealed record TerminateUnknown(JobId Id, Namespace? Namespace) : ClusterInput;
+
     /// <summary>What the scheduler decided. Each one is checked again, and a stale one is dropped.</summary>
     public sealed record Place(ImmutableArray<Placement> Placements) : ClusterInput;
 
@@ -55,6 +67,11 @@ internal abstract record ClusterInput
 
     /// <summary>Goes on with giving up the attempts of a lost worker.</summary>
     public sealed record GiveUpLost(long WorkerUid) : ClusterInput;
+
+    /// <summary>Sends finished jobs to the archive, the oldest first, some at a time.</summary>
+    /// <param name="Keep">Beyond so many.</param>
+    /// <param name="Age">And those that ended so many milliseconds ago.</param>
+    public sealed record ArchiveJobs(int Keep = 100_000, long Age = 30L * 24 * 60 * 60 * 1000) : ClusterInput;
 
     /// <summary>Something is due.</summary>
     public sealed record Tick : ClusterInput;

@@ -22,6 +22,8 @@ internal sealed record ClusterMeta
 
     public long NextEndpoint { get; init; } = 1;
 
+    public long NextTombstone { get; init; } = 1;
+
     /// <summary>Grows by one with every change of an endpoint, for whoever follows them.</summary>
     public long EndpointVersion { get; init; }
 }
@@ -40,6 +42,8 @@ internal sealed record ClusterState
     public RadixMap<WorkerRecord> Workers { get; init; } = RadixMap<WorkerRecord>.Empty;
 
     public EndpointTable Endpoints { get; init; } = EndpointTable.Empty;
+
+    public RadixMap<TombstoneRecord> Tombstones { get; init; } = RadixMap<TombstoneRecord>.Empty;
 
     /// <summary>The attempt with this fence; null when there is none.</summary>
     public AttemptRecord? Attempt(Fence fence) =>

@@ -17,6 +17,7 @@ internal enum DueKind
 {
     SchedulingTimeout,
     ExecutionTimeout,
+    Tombstone,
 }
 
 /// <summary>
@@ -32,11 +33,14 @@ internal sealed class ClusterView
     private readonly Dictionary<EndpointId, EndpointRecord> _endpoints = [];
     private readonly Dictionary<Fence, Dictionary<EndpointId, EndpointRecord>> _endpointsOf = [];
     private readonly SortedSet<DueEntry> _due = [];
+    private readonly Dictionary<JobId, TombstoneRecord> _tombstones = [];
+    private readonly SortedSet<(long EndedAt, long Uid)> _finished = [];
     private RadixMap<JobRecord>.Builder _jobs;
     private RadixMap<TaskRecord>.Builder _tasks;
     private RadixMap<AttemptRecord>.Builder _attempts;
     private RadixMap<WorkerRecord>.Builder _workerMap;
     private EndpointTable.Builder _endpointTable;
+    private RadixMap<TombstoneRecord>.Builder _tombstoneMap;
 
     public ClusterView(ClusterState state, JobDirectory directory)
     {
@@ -47,6 +51,7 @@ internal sealed class ClusterView
         _attempts = state.Attempts.ToBuilder();
         _workerMap = state.Workers.ToBuilder();
         _endpointTable = state.Endpoints.ToBuilder();
+        _tombstoneMap = state.Tombstones.ToBuilder();
         Rebuild(state);
     }
 
@@ -74,6 +79,32 @@ internal sealed class ClusterView
     public long FindWorker(WorkerId id) => _workers.GetValueOrDefault(id);
 
     public EndpointRecord? FindEndpoint(EndpointId id) => _endpoints.GetValueOrDefault(id);
+
+    /// <summary>The mark of a job that was terminated before it was created.</summary>
+    public TombstoneRecord? FindTombstone(JobId id) => _tombstones.GetValueOrDefault(id);
+
+    public TombstoneRecord? Tombstone(long uid) => _tombstoneMap.Find(uid);
+
+    public int TombstoneCount => _tombstones.Count;
+
+    public TombstoneRecord? OldestTombstone => _tombstoneMap.Ascending().FirstOrDefault();
+
+    /// <summary>The jobs that have ended, the earliest end first.</summary>
+    public IEnumerable<(long EndedAt, long Uid)> Finished => _finished;
+
+    public int FinishedCount => _finished.Count;
+
+    /// <summary>Every attempt that a job had.</summary>
+    public IReadOnlyList<Fence> AttemptsOf(JobRecord job)
+    {
+        var attempts = new List<Fence>();
+        for (var index = 0; index < job.Terms.Replicas; index++)
+        {
+            attempts.AddRange(_tasks.Find(job.FirstTask + index)?.Attempts ?? []);
+        }
+
+        return attempts;
+    }
 
     /// <summary>The live children of a job, oldest first.</summary>
     public IReadOnlyList<long> LiveChildren(long jobUid) => _liveChildren.TryGetValue(jobUid, out var children) ? children : [];
@@ -111,6 +142,25 @@ internal sealed class ClusterView
             _workerMap.Set(uid, worker);
         }
 
+        foreach (var job in changes.ArchivedJobs)
+        {
+            Forget(job);
+        }
+
+        foreach (var tombstone in changes.RemovedTombstones)
+        {
+            _tombstones.Remove(tombstone.Id);
+            _tombstoneMap.Remove(tombstone.Uid);
+            MoveDue(DueOf(tombstone), null);
+        }
+
+        foreach (var (uid, tombstone) in changes.Tombstones.Records)
+        {
+            MoveDue(DueOf(_tombstoneMap.Find(uid)), DueOf(tombstone));
+            _tombstones[tombstone.Id] = tombstone;
+            _tombstoneMap.Set(uid, tombstone);
+        }
+
         foreach (var endpoint in changes.RemovedEndpoints)
         {
             _endpointTable.Remove(endpoint);
@@ -124,6 +174,24 @@ internal sealed class ClusterView
         }
     }
 
+    private void Forget(JobRecord job)
+    {
+        foreach (var fence in AttemptsOf(job))
+        {
+            _attempts.Remove(fence.Counter);
+        }
+
+        for (var index = 0; index < job.Terms.Replicas; index++)
+        {
+            _tasks.Remove(job.FirstTask + index);
+        }
+
+        _jobs.Remove(job.Uid);
+        _finished.Remove((job.EndedAt, job.Uid));
+        _requests.Remove(job.RequestId);
+        _directory.Remove(job);
+    }
+
     /// <summary>The state as it is now. Later changes do not touch it.</summary>
     public ClusterState ToState() => new()
     {
@@ -133,6 +201,7 @@ internal sealed class ClusterView
         Attempts = _attempts.ToImmutable(),
         Workers = _workerMap.ToImmutable(),
         Endpoints = _endpointTable.ToImmutable(),
+        Tombstones = _tombstoneMap.ToImmutable(),
     };
 
     /// <summary>Forgets everything that was folded in since <paramref name="state"/> was published: it could not be written.</summary>
@@ -144,15 +213,20 @@ internal sealed class ClusterView
         _attempts = state.Attempts.ToBuilder();
         _workerMap = state.Workers.ToBuilder();
         _endpointTable = state.Endpoints.ToBuilder();
+        _tombstoneMap = state.Tombstones.ToBuilder();
         _directory.Clear();
         _requests.Clear();
         _liveChildren.Clear();
         _workers.Clear();
         _endpoints.Clear();
         _endpointsOf.Clear();
+        _tombstones.Clear();
+        _finished.Clear();
         _due.Clear();
         Rebuild(state);
     }
+
+    private static DueEntry? DueOf(TombstoneRecord? tombstone) => tombstone is null ? null : new DueEntry(tombstone.Until, DueKind.Tombstone, tombstone.Uid);
 
     private static DueEntry? DueOf(JobRecord? job) =>
         job is { IsLive: true, SchedulingDue: > 0 } ? new DueEntry(job.SchedulingDue, DueKind.SchedulingTimeout, job.Uid) : null;
@@ -180,6 +254,12 @@ internal sealed class ClusterView
         foreach (var endpoint in state.Endpoints.All)
         {
             Index(endpoint);
+        }
+
+        foreach (var tombstone in state.Tombstones.Ascending())
+        {
+            _tombstones[tombstone.Id] = tombstone;
+            MoveDue(null, DueOf(tombstone));
         }
     }
 
@@ -210,6 +290,11 @@ internal sealed class ClusterView
                     _liveChildren.Remove(job.ParentUid);
                 }
             }
+        }
+
+        if (!job.IsLive && (before?.IsLive ?? true))
+        {
+            _finished.Add((job.EndedAt, job.Uid));
         }
 
         MoveDue(DueOf(before), DueOf(job));

@@ -23,6 +23,10 @@ internal static class DueRules
                 case DueKind.ExecutionTimeout:
                     StopOverdue(draft, due.Uid);
                     break;
+                case DueKind.Tombstone:
+                    draft.Work++;
+                    draft.Remove(draft.View.Tombstone(due.Uid)!);
+                    break;
                 default:
                     throw new UnreachableException($"Nothing is due as {due.Kind}.");
             }

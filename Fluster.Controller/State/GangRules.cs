@@ -118,7 +118,7 @@ internal static class GangRules
             if (!taken.TryGetValue(uid, out var worker))
             {
                 worker = draft.FindWorker(uid);
-                if (worker is null || IsTaken(worker, job, input.FirstTask, draft.FindAttempt, draft.FindJob))
+                if (worker is null || !worker.TakesWork(draft.Now.Time) || IsTaken(worker, job, input.FirstTask, draft.FindAttempt, draft.FindJob))
                 {
                     return false;
                 }

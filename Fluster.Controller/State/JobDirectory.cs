@@ -27,6 +27,18 @@ internal sealed class JobDirectory
         !_jobs.TryGetValue(id, out var entry) ? null
         : state.Jobs.Find(entry.Newest) ?? state.Jobs.Find(entry.Previous);
 
+    /// <summary>The job is in the archive now.</summary>
+    public void Remove(JobRecord job)
+    {
+        foreach (var id in (JobId[])[job.Id, PlainId(job)])
+        {
+            if (_jobs.TryGetValue(id, out var entry) && entry.Newest == job.Uid)
+            {
+                _jobs.TryRemove(id, out _);
+            }
+        }
+    }
+
     public void Clear() => _jobs.Clear();
 
     /// <summary>The id without the number that tells children of one name apart: what the client asked for.</summary>

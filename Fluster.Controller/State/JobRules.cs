@@ -15,6 +15,11 @@ internal static class JobRules
                 : StepDraft.Rejected(RejectionKind.AlreadyExists, $"The request id '{input.RequestId}' made another job.");
         }
 
+        if (StopRules.Refusal(draft, input) is { } terminated)
+        {
+            return terminated;
+        }
+
         AttemptRecord? parentAttempt = null;
         if (input.Id.Parent is { } parentId)
         {
@@ -58,32 +63,6 @@ internal static class JobRules
         }
 
         return draft.Accepted(input.JobUid);
-    }
-
-    public static StepResult StopAll(StepDraft draft, ClusterInput.StopAll input)
-    {
-        const int MostScanned = 10_000;
-        var last = Math.Min(draft.View.LastJobUid, input.From + MostScanned);
-        for (var uid = input.From; uid <= last; uid++)
-        {
-            if (draft.Work >= ClusterMachine.MostWork)
-            {
-                last = uid - 1;
-                break;
-            }
-
-            if (draft.FindJob(uid) is { } job)
-            {
-                Stop(draft, job, input.Cause, JobState.Killed, Failures.Killed(input.Cause));
-            }
-        }
-
-        if (last < draft.View.LastJobUid)
-        {
-            draft.Effect(new ClusterEffect.GoOn(input with { From = last + 1 }));
-        }
-
-        return draft.Accepted();
     }
 
     /// <summary>

@@ -53,6 +53,12 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
         _changes.RemovedEndpoints.Add(endpoint);
     }
 
+    public void Put(TombstoneRecord tombstone) => _changes.Tombstones.Put(tombstone.Uid, tombstone);
+
+    public void Remove(TombstoneRecord tombstone) => _changes.RemovedTombstones.Add(tombstone);
+
+    public void Archive(JobRecord job) => _changes.ArchivedJobs.Add(job);
+
     public void Effect(ClusterEffect effect)
     {
         _effects ??= [];

@@ -39,6 +39,11 @@ internal sealed record WorkerTraits
 /// <summary>One worker. It keeps its uid for good and gets a new incarnation at each of its starts.</summary>
 internal sealed record WorkerRecord
 {
+    private const int MostEarlyFailures = 3;
+    private const long FirstQuarantine = 60_000;
+    private const long LongestQuarantine = 30 * 60_000;
+    private const int MostDoublings = 5;
+
     public required long Uid { get; init; }
 
     public required WorkerId Id { get; init; }
@@ -51,6 +56,15 @@ internal sealed record WorkerRecord
 
     /// <summary>Cluster time at which it became Lost. Only while it is.</summary>
     public long LostAt { get; init; }
+
+    /// <summary>Jobs of which an attempt failed early here, one after another, each job once.</summary>
+    public ImmutableArray<long> EarlyFailures { get; init; } = [];
+
+    /// <summary>Quarantines since something last went well here.</summary>
+    public int Quarantines { get; init; }
+
+    /// <summary>Cluster time before which nothing is placed here: too many different jobs failed before their own code ran.</summary>
+    public long QuarantinedUntil { get; init; }
 
     /// <summary>Wall clock of its last Hello.</summary>
     public long ConnectedAt { get; init; }
@@ -80,6 +94,43 @@ internal sealed record WorkerRecord
 
         _ => throw new UnreachableException($"A worker cannot be {State} at {workerEvent}."),
     };
+
+    /// <summary>The worker after the end of an attempt of a job: whether it is the worker that makes jobs fail.</summary>
+    /// <param name="failure">Null: the attempt succeeded.</param>
+    /// <param name="jobUid">Its job.</param>
+    /// <param name="now">Cluster time.</param>
+    public WorkerRecord AfterEnd(JobFailure? failure, long jobUid, long now)
+    {
+        switch (failure?.Kind)
+        {
+            // The job's own code has not run: a program, an image or a bundle that nobody else misses may be missing here.
+            case FailureKind.WorkerFault or FailureKind.ProgramNotFound or FailureKind.Image or FailureKind.Bundle:
+                if (EarlyFailures.Contains(jobUid))
+                {
+                    return this;
+                }
+
+                return EarlyFailures.Length + 1 < MostEarlyFailures
+                    ? this with { EarlyFailures = EarlyFailures.Add(jobUid) }
+                    : this with
+                    {
+                        EarlyFailures = [],
+                        Quarantines = Quarantines + 1,
+                        QuarantinedUntil = now + Math.Min(LongestQuarantine, FirstQuarantine << Math.Min(Quarantines, MostDoublings)),
+                    };
+
+            // Says nothing about the worker, or nothing new.
+            case FailureKind.Killed or FailureKind.WorkerLost or FailureKind.DiskFull:
+                return this;
+
+            // Code has run here.
+            default:
+                return EarlyFailures.IsEmpty && Quarantines == 0 ? this : this with { EarlyFailures = [], Quarantines = 0 };
+        }
+    }
+
+    /// <summary>Whether it takes work at all now.</summary>
+    public bool TakesWork(long now) => State == WorkerState.Alive && QuarantinedUntil <= now;
 
     /// <summary>Whether a task of this shape has room here now.</summary>
     public bool HasRoomFor(ResourceShape shape) =>

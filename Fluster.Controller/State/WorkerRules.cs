@@ -14,6 +14,11 @@ internal static class WorkerRules
         var worker = known ?? NewWorker(draft, input);
         var restarted = worker.Incarnation != input.Incarnation;
         worker = worker with { Incarnation = input.Incarnation, Traits = input.Traits, State = WorkerState.Alive, LostAt = 0, ConnectedAt = draft.Now.Wall };
+        if (restarted)
+        {
+            worker = worker with { EarlyFailures = [], Quarantines = 0, QuarantinedUntil = 0 }; // somebody may have mended it
+        }
+
         draft.Put(worker);
         draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
 

@@ -11,9 +11,9 @@ namespace Fluster.Controller;
 internal sealed class ClusterStore : IBatchStore, IDisposable
 {
     /// <summary>Of the rows. A database of a later version is refused; an earlier one is brought up to this one when it is opened.</summary>
-    private const int SchemaVersion = 2;
+    private const int SchemaVersion = 3;
 
-    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints", "archive"];
+    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints", "archive", "tombstones"];
 
     private readonly string _path;
     private readonly SqliteConnection _connection;
@@ -153,7 +153,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
 
         if (version < SchemaVersion)
         {
-            // 1 -> 2: table 'archive' is new. Bodies need no step of their own: their fields are only ever added.
+            // 1 -> 2: table 'archive' is new. 2 -> 3: table 'tombstones' is. Bodies need no step of their own: their fields are only ever added.
             var create = string.Join("; ", s_tables.Select(SqliteTable.Definition));
             Execute(connection, $"BEGIN; {create}; PRAGMA user_version = {SchemaVersion}; COMMIT;");
         }
@@ -206,6 +206,23 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             }
         }
 
+        foreach (var (uid, archived) in batch.ArchivedJobs)
+        {
+            Archive(uid, archived);
+        }
+
+        foreach (var (uid, tombstone) in batch.Tombstones)
+        {
+            if (tombstone is null)
+            {
+                _tables["tombstones"].Delete(uid);
+            }
+            else
+            {
+                _tables["tombstones"].Put(uid, Rows.ToRow(tombstone));
+            }
+        }
+
         foreach (var (uid, endpoint) in batch.Endpoints)
         {
             if (endpoint is null)
@@ -216,6 +233,23 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             {
                 _tables["endpoints"].Put(uid, Rows.ToRow(endpoint));
             }
+        }
+    }
+
+    /// <summary>What people read of a job goes to the archive; all else that was written of it goes.</summary>
+    private void Archive(long uid, ArchivedJob archived)
+    {
+        _tables["archive"].Put(uid, Rows.ToRow(archived));
+        _tables["jobs"].Delete(uid);
+        _tables["requests"].Delete(uid);
+        for (var index = 0; index < archived.Job.Terms.Replicas; index++)
+        {
+            _tables["tasks"].Delete(archived.Job.FirstTask + index);
+        }
+
+        foreach (var fence in archived.Attempts)
+        {
+            _tables["attempts"].Delete(fence.Counter);
         }
     }
 

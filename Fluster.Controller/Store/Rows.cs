@@ -17,6 +17,7 @@ internal static class Rows
         NextWorker = meta.NextWorker,
         NextEndpoint = meta.NextEndpoint,
         EndpointVersion = meta.EndpointVersion,
+        NextTombstone = meta.NextTombstone,
     };
 
     public static ClusterMeta ToRecord(MetaRow row) => new()
@@ -30,6 +31,7 @@ internal static class Rows
         NextWorker = row.NextWorker,
         NextEndpoint = row.NextEndpoint,
         EndpointVersion = row.EndpointVersion,
+        NextTombstone = Math.Max(1, row.NextTombstone),
     };
 
     public static RequestRow ToRequestRow(JobRecord job) => new()
@@ -202,18 +204,25 @@ internal static class Rows
         EndedAt = row.EndedAt,
     };
 
-    public static WorkerRow ToRow(WorkerRecord worker) => new()
+    public static WorkerRow ToRow(WorkerRecord worker) 
     {
-        Id = worker.Id.ToString(),
-        Incarnation = worker.Incarnation,
-        Capacity = ToRow(worker.Traits.Capacity),
-        MaxConcurrentJobs = worker.Traits.MaxConcurrentJobs,
-        Region = worker.Traits.Region,
-        Capabilities = UnsafeByteOperations.UnsafeWrap(worker.Traits.Capabilities),
-        State = (int)worker.State,
-        ConnectedAt = worker.ConnectedAt,
-        LostAt = worker.LostAt,
-    };
+        var row = new WorkerRow
+        {
+            Id = worker.Id.ToString(),
+            Incarnation = worker.Incarnation,
+            Capacity = ToRow(worker.Traits.Capacity),
+            MaxConcurrentJobs = worker.Traits.MaxConcurrentJobs,
+            Region = worker.Traits.Region,
+            Capabilities = UnsafeByteOperations.UnsafeWrap(worker.Traits.Capabilities),
+            State = (int)worker.State,
+            ConnectedAt = worker.ConnectedAt,
+            LostAt = worker.LostAt,
+            Quarantines = worker.Quarantines,
+            QuarantinedUntil = worker.QuarantinedUntil,
+        };
+        row.EarlyFailures.AddRange(worker.EarlyFailures);
+        return row;
+    }
 
     public static WorkerRecord ToRecord(long uid, WorkerRow row) => new()
     {
@@ -230,6 +239,9 @@ internal static class Rows
         State = (WorkerState)row.State,
         ConnectedAt = row.ConnectedAt,
         LostAt = row.LostAt,
+        EarlyFailures = [.. row.EarlyFailures],
+        Quarantines = row.Quarantines,
+        QuarantinedUntil = row.QuarantinedUntil,
     };
 
     /// <summary>Whether two records of a worker have the same row.</summary>
@@ -238,7 +250,10 @@ internal static class Rows
         && left.Incarnation == right.Incarnation
         && left.State == right.State
         && left.ConnectedAt == right.ConnectedAt
-        && left.LostAt == right.LostAt;
+        && left.LostAt == right.LostAt
+        && left.EarlyFailures == right.EarlyFailures
+        && left.Quarantines == right.Quarantines
+        && left.QuarantinedUntil == right.QuarantinedUntil;
 
     public static EndpointRow ToRow(EndpointRecord endpoint)
     {
@@ -271,6 +286,23 @@ internal static class Rows
         OwnerFence = new Fence(row.OwnerFence),
         Metadata = [.. row.Metadata.Select(pair => KeyValuePair.Create(pair.Key, pair.Value))],
         RegisteredAt = row.RegisteredAt,
+    };
+
+    public static ArchivedRow ToRow(ArchivedJob archived) => new() { Job = ToRow(archived.Job), Request = ToRequestRow(archived.Job) };
+
+    public static TombstoneRow ToRow(TombstoneRecord tombstone) => new()
+    {
+        JobId = tombstone.Id.ToString(),
+        Namespace = tombstone.Namespace?.ToString() ?? "",
+        Until = tombstone.Until,
+    };
+
+    public static TombstoneRecord ToRecord(long uid, TombstoneRow row) => new()
+    {
+        Uid = uid,
+        Id = JobId.Parse(row.JobId),
+        Namespace = row.Namespace.Length == 0 ? null : Namespace.Parse(row.Namespace),
+        Until = row.Until,
     };
 
     private static TermsRow ToRow(JobTerms terms) => new()

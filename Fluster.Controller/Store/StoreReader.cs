@@ -15,6 +15,7 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
     private readonly RadixMap<JobRecord>.Builder _jobs = RadixMap<JobRecord>.Empty.ToBuilder();
     private readonly RadixMap<WorkerRecord>.Builder _workers = RadixMap<WorkerRecord>.Empty.ToBuilder();
     private readonly EndpointTable.Builder _endpoints = EndpointTable.Empty.ToBuilder();
+    private readonly RadixMap<TombstoneRecord>.Builder _tombstones = RadixMap<TombstoneRecord>.Empty.ToBuilder();
     private readonly RadixMap<TaskRecord>.Builder _tasks = RadixMap<TaskRecord>.Empty.ToBuilder();
     private readonly RadixMap<AttemptRecord>.Builder _attempts = RadixMap<AttemptRecord>.Empty.ToBuilder();
 
@@ -55,6 +56,7 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
             Attempts = attempts,
             Workers = _workers.ToImmutable(),
             Endpoints = _endpoints.ToImmutable(),
+            Tombstones = _tombstones.ToImmutable(),
         };
     }
 
@@ -74,6 +76,7 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
         });
         tables["workers"].ReadAll(connection, (uid, body) => _workers.Set(uid, Rows.ToRecord(uid, WorkerRow.Parser.ParseFrom(body))));
         tables["endpoints"].ReadAll(connection, (uid, body) => _endpoints.Add(Rows.ToRecord(uid, EndpointRow.Parser.ParseFrom(body))));
+        tables["tombstones"].ReadAll(connection, (uid, body) => _tombstones.Set(uid, Rows.ToRecord(uid, TombstoneRow.Parser.ParseFrom(body))));
 
         Namespace NamespaceOf(string text)
         {

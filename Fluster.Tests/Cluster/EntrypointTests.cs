@@ -196,7 +196,7 @@ public class EntrypointTests
     {
         var outcome = await JobHostProcess.RunAsync(IEnumerable<Animal> () => [new Dog()]);
 
-        Assert.Equal(1, outcome.ExitCode);
+        Assert.Equal((1, "result"), (outcome.ExitCode, outcome.Exception?.GetProperty("of").GetString()));
         Assert.Contains("[0] is a Fluster.Tests.EntrypointTests.Dog; it is declared as Fluster.Tests.EntrypointTests.Animal", outcome.Exception?.GetProperty("message").GetString(), StringComparison.Ordinal);
     }
 

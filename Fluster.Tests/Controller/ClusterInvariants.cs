@@ -18,6 +18,8 @@ internal static class ClusterInvariants
         JobsAreWhereTheirTasksAre(after);
         EndpointsHaveLiveOwners(after);
         ChildrenBelongToLiveAttempts(after, settled);
+        PlacedWhereWorkIsTaken(before, after, now);
+        TombstonesKeepJobsOut(before, after, now);
         GangsAreWhole(after);
         GangsShareNoWorker(before, after);
         NextAttemptsWaitForTheLast(before, after, now);
@@ -28,15 +30,22 @@ internal static class ClusterInvariants
         foreach (var job in before.Jobs.Ascending().Where(job => job.State.IsTerminal))
         {
             var now = after.Jobs.Find(job.Uid);
-            Assert.True(now is not null && now.State == job.State && now.Failure == job.Failure, $"Job {job.Id} was {job.State} and is {now?.State}.");
+            Assert.True(now is null || now.State == job.State && now.Failure == job.Failure, $"Job {job.Id} was {job.State} and is {now?.State}.");
         }
 
-        foreach (var task in before.Tasks.Ascending().Where(task => task.State.IsTerminal))
+        foreach (var task in before.Tasks.Ascending().Where(task => task.State.IsTerminal && after.Jobs.Find(task.JobUid) is not null))
         {
             Assert.True(after.Tasks.Find(task.Uid)?.State == task.State, $"Task {task.Uid} was {task.State}.");
         }
 
-        foreach (var attempt in before.Attempts.Ascending().Where(attempt => !attempt.IsLive))
+        foreach (var job in before.Jobs.Ascending().Where(job => after.Jobs.Find(job.Uid) is null))
+        {
+            Assert.True(job.State.IsTerminal && Enumerable.Range(0, job.Terms.Replicas).All(index => after.TaskOf(job, index) is null), $"Job {job.Id} was {job.State} and is gone.");
+            Assert.DoesNotContain(after.Attempts.Ascending(), attempt => attempt.JobUid == job.Uid);
+            Assert.DoesNotContain(before.Attempts.Ascending(), attempt => attempt.JobUid == job.Uid && !attempt.Dead);
+        }
+
+        foreach (var attempt in before.Attempts.Ascending().Where(attempt => !attempt.IsLive && after.Jobs.Find(attempt.JobUid) is not null))
         {
             var now = after.Attempts.Find(attempt.Uid);
             Assert.True(now is not null && now.State == attempt.State && (now.Dead || !attempt.Dead), $"Attempt {attempt.Fence} was {attempt.State}, dead: {attempt.Dead}.");
@@ -120,6 +129,20 @@ internal static class ClusterInvariants
                 $"Job {child.Id} goes on, and its parent's attempt is {attempt.State} (job {parent.State}).");
         }
     }
+
+    private static void TombstonesKeepJobsOut(ClusterState before, ClusterState after, long now)
+    {
+        foreach (var tombstone in before.Tombstones.Ascending().Where(tombstone => tombstone.Until > now))
+        {
+            Assert.DoesNotContain(
+                after.Jobs.Descending().TakeWhile(job => job.Uid >= before.Meta.NextJob),
+                job => job.Id == tombstone.Id && (tombstone.Namespace is null || tombstone.Namespace == job.Namespace));
+        }
+    }
+
+    private static void PlacedWhereWorkIsTaken(ClusterState before, ClusterState after, long now) => Assert.All(
+        New(before, after),
+        attempt => Assert.True(before.Workers.Find(attempt.WorkerUid)!.TakesWork(now), $"{attempt.Fence} was placed on a worker that takes no work."));
 
     /// <summary>All members of a gang are in the same generation, have used the same of their budgets, and succeed in the same step.</summary>
     private static void GangsAreWhole(ClusterState state)

@@ -71,7 +71,7 @@ public class ClusterStoreTests
     {
         using var directory = new TemporaryDirectory();
         await FillAsync(directory.Path);
-        Execute(directory.Path, "DROP TABLE archive; PRAGMA user_version = 1");
+        Execute(directory.Path, "DROP TABLE archive; DROP TABLE tombstones; PRAGMA user_version = 1");
 
         using (var opened = OpenedCluster.Open(directory.Path))
         {
@@ -81,8 +81,8 @@ public class ClusterStoreTests
         using var connection = new SqliteConnection($"Data Source={Path.Combine(directory.Path, "state.db")};Pooling=False");
         connection.Open();
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT count(*) FROM archive)";
-        Assert.Equal("2 0", command.ExecuteScalar());
+        command.CommandText = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT count(*) FROM archive) || ' ' || (SELECT count(*) FROM tombstones)";
+        Assert.Equal("3 0 0", command.ExecuteScalar());
     }
 
     [Fact]

@@ -65,6 +65,32 @@ public class MachineProperties
         }
     });
 
+    [Fact]
+    public void AnySequenceOfInputs_ThenWorkersThatStartAgain_LeavesNothingThatCanNeverBePlaced() => Check(moves =>
+    {
+        var lab = new MachineLab();
+        foreach (var move in moves)
+        {
+            RandomMoves.Make(lab, move);
+        }
+
+        foreach (var worker in lab.State.Workers.Ascending())
+        {
+            lab.Apply(new ClusterInput.Hello(worker.Id, worker.Incarnation + 1, worker.Traits, []));
+        }
+
+        lab.GoOnToTheEnd();
+        foreach (var job in lab.State.Jobs.Ascending().Where(job => job.IsLive))
+        {
+            for (var index = 0; index < job.Terms.Replicas; index++)
+            {
+                var task = lab.State.TaskOf(job, index);
+                Assert.True(task is null or { State: JobState.Pending or JobState.Succeeded }, $"{job.Id}: {task}");
+                Assert.True(task is { State: JobState.Succeeded } or { LiveChildren: > 0 } || Readiness.Of(lab.State, job, index) < long.MaxValue, $"{job.Id} waits for ever: {task}");
+            }
+        }
+    });
+
     private static void Check(Action<int[]> property) => Prop
         .ForAll(Gen.Choose(0, int.MaxValue - 1).ArrayOf(Moves).ToArbitrary(), property)
         .Check(Config.QuickThrowOnFailure.WithMaxTest(40));

@@ -55,7 +55,9 @@ internal sealed class MachineScript
         return words[0] switch
         {
             "show" => Show(arguments[0]),
-            "workers" => _lab.State.Workers.Ascending().Select(worker => $"{worker.Id} {worker.State} holds {worker.Held.Length} cpu={worker.Used.CpuMillis}"),
+            "workers" => _lab.State.Workers.Ascending().Select(worker => $"{worker.Id} {worker.State} holds {worker.Held.Length} cpu={worker.Used.CpuMillis}{Quarantine(worker)}"),
+            "jobs" => [string.Join(' ', _lab.State.Jobs.Ascending().Select(job => job.Id))],
+            "tombstones" => _lab.State.Tombstones.Ascending().Select(tombstone => $"{tombstone.Id} in {tombstone.Namespace?.ToString() ?? "any namespace"}, {(tombstone.Until - _lab.Now) / 1000m} s more"),
             "lookup" => Lookup(arguments[0]),
             "advance" => Advance(arguments[0]),
             "go-on" => Print(_lab.GoOn()),
@@ -74,10 +76,14 @@ internal sealed class MachineScript
         "succeeded" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Success),
         "exited" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Exit(int.Parse(arguments[1]))),
         "faulted" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.WorkerFault, "no runtime"))),
+        "missing-program" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.ProgramNotFound, "no such program"))),
         "killed" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.Killed, "killed") { KilledBy = KillCause.Preemption })),
         "timedout" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.Timeout, "Timeout exceeded") { ExitCode = -1 })),
         "missing" => Missing(arguments[0]),
         "terminate" => new ClusterInput.TerminateJob(_lab.Job(arguments[0])?.Uid ?? 999, KillCause.User),
+        "terminate-unknown" => new ClusterInput.TerminateUnknown(JobId.Parse(arguments[0]), options.TryGetValue("namespace", out var only) ? Namespace.Parse(only) : null),
+        "stop-within" => new ClusterInput.StopWithin(JobId.Parse(arguments[0]), options.TryGetValue("namespace", out var within) ? Namespace.Parse(within) : null, KillCause.User),
+        "archive" => new ClusterInput.ArchiveJobs(int.Parse(options.GetValueOrDefault("keep", "100000")), 1000 * long.Parse(options.GetValueOrDefault("age", "2592000"))),
         "shutdown" => new ClusterInput.StopAll(KillCause.Shutdown),
         "silent" => new ClusterInput.Silence(_lab.Worker(arguments[0])!.Uid, _lab.Worker(arguments[0])!.Incarnation, WorkerEvent.Silent),
         "lost" => new ClusterInput.Silence(_lab.Worker(arguments[0])!.Uid, _lab.Worker(arguments[0])!.Incarnation, WorkerEvent.SilentForLong),
@@ -173,6 +179,8 @@ internal sealed class MachineScript
             }
         }
     }
+
+    private string Quarantine(WorkerRecord worker) => worker.QuarantinedUntil > _lab.Now ? $", in quarantine for {(worker.QuarantinedUntil - _lab.Now) / 1000m} s" : "";
 
     private string Describe(AttemptRecord attempt)
     {

@@ -143,6 +143,18 @@ internal static class RandomMoves
         {
             lab.Apply(new ClusterInput.StopAll(KillCause.Shutdown));
         }
+        else if (dice.Roll(10) == 0)
+        {
+            lab.Apply(new ClusterInput.ArchiveJobs(dice.Roll(6), 1000 * dice.Roll(60)));
+        }
+        else if (dice.Roll(6) == 0)
+        {
+            lab.Apply(new ClusterInput.TerminateUnknown(JobId.Parse($"j{dice.Roll(6)}-{dice.Roll(1000):x8}"), dice.Roll(2) == 0 ? null : Namespace.Default));
+        }
+        else if (dice.Roll(8) == 0 && Any(lab.State.Jobs.Ascending(), dice) is { } root)
+        {
+            lab.Apply(new ClusterInput.StopWithin(root.Id.Parent ?? root.Id, dice.Roll(2) == 0 ? null : Namespace.Default, KillCause.User));
+        }
         else if (Any(lab.State.Jobs.Ascending(), dice) is { } job)
         {
             lab.Apply(new ClusterInput.TerminateJob(job.Uid, KillCause.User));

@@ -29,6 +29,21 @@ internal static class StepText
             text.AppendLine($"{worker} {string.Join(',', worker.Held)}");
         }
 
+        foreach (var job in result.Changes.ArchivedJobs)
+        {
+            text.AppendLine($"archived {job}");
+        }
+
+        foreach (var (_, tombstone) in result.Changes.Tombstones.Records)
+        {
+            text.AppendLine($"+ {tombstone}");
+        }
+
+        foreach (var tombstone in result.Changes.RemovedTombstones)
+        {
+            text.AppendLine($"- {tombstone}");
+        }
+
         foreach (var (_, endpoint) in result.Changes.Endpoints.Records)
         {
             text.AppendLine($"+ {endpoint}");

@@ -3,7 +3,7 @@ using Fluster.Cluster;
 namespace Fluster.Tests;
 
 /// <summary>The command line against a real controller with a real worker: following, waiting, stopping, Ctrl+C.</summary>
-public sealed class CliClusterTests : IAsyncLifetime
+public sealed class CliClusterTests : IAsyncLifetime, IDisposable
 {
     private const int Lines = 100_000;
     private const string Interrupt = "INT";
@@ -18,11 +18,9 @@ public sealed class CliClusterTests : IAsyncLifetime
         _context = await CliProcess.WriteContextAsync(_directory.Path, _cluster.Controller.GrpcAddress, _cluster.Controller.AdminToken);
     }
 
-    public async Task DisposeAsync()
-    {
-        await _cluster.DisposeAsync();
-        _directory.Dispose();
-    }
+    public async Task DisposeAsync() => await _cluster.DisposeAsync();
+
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Run_Interrupted_EndsTheJobsTreeAndExits130()

@@ -49,7 +49,7 @@ public class DotnetJobTests
         var job = await cluster.Client.SubmitAsync(() => new string('x', 17 << 20));
         var status = await job.WaitAsync(TimeSpan.FromSeconds(60));
 
-        Assert.Equal(JobState.Failed, status.State);
+        Assert.Equal((JobState.Failed, FailureKind.Result), (status.State, status.Failure?.Kind));
         Assert.Contains("16 MiB", status.Failure!.Message, StringComparison.Ordinal);
     }
 

@@ -77,6 +77,20 @@ internal sealed class ScriptedController : V1.ControllerService.ControllerServic
         }
     }
 
+    public override async Task WaitJobs(V1.WaitJobsRequest request, IServerStreamWriter<V1.WaitJobsResponse> responses, ServerCallContext context)
+    {
+        foreach (var (index, id) in request.JobIds.Index())
+        {
+            var job = Find(id, context);
+            for (var changed = job.Changed; !job.HasEnded; changed = job.Changed)
+            {
+                await changed.WaitAsync(context.CancellationToken);
+            }
+
+            await responses.WriteAsync(new V1.WaitJobsResponse { Job = job.Info, Indices = { index } });
+        }
+    }
+
     public override async Task StreamLogs(V1.StreamLogsRequest request, IServerStreamWriter<V1.StreamLogsResponse> responses, ServerCallContext context)
     {
         var job = Find(request.JobId, context);

@@ -52,6 +52,21 @@ public class OutcomesTests
         Assert.Equal(outcome.Succeeded ? null : "last", outcome.Failure?.LastLines.Single());
     }
 
+    [Theory]
+    [InlineData("", "ExitCode: System.Exception: boom")]
+    [InlineData(""","of":"method" """, "ExitCode: System.Exception: boom")]
+    [InlineData(""","of":"result" """, "Result: The result cannot be kept: boom")]
+    public void ReadInto_Exception_IsTheResultsOrTheMethods(string of, string expected)
+    {
+        using var directory = new TemporaryDirectory();
+        File.WriteAllText(directory.File("exception.json"), $$"""{"type":"System.Exception","message":"boom","stack":"at X"{{of}}}""");
+
+        var failure = Outcomes.Of(Fluster.Worker.JobHostOutcome.ReadInto(s_ends["3"] with { ExitCode = 1 }, directory.Path), null).Failure;
+
+        Assert.Equal(expected, $"{failure.Kind}: {failure.Message}");
+        Assert.Equal((1, "at X"), (failure.ExitCode, failure.Exception.Stack));
+    }
+
     [Fact]
     public void Of_Success_CarriesTheResult()
     {

@@ -23,7 +23,9 @@ internal static class JobHostOutcome
                 return end with { Failure = new JobFailure(FailureKind.Bundle, message) { ExitCode = end.ExitCode } };
 
             case not null when Read<Thrown>(Path.Combine(directory, "exception.json")) is { Type: { } type } thrown:
-                return end with { Exception = new RemoteExceptionInfo(Cut(type), Cut(thrown.Message), Cut(thrown.Stack)) };
+                var exception = new RemoteExceptionInfo(Cut(type), Cut(thrown.Message), Cut(thrown.Stack));
+                return thrown.Of != "result" ? end with { Exception = exception }
+                    : end with { Failure = new JobFailure(FailureKind.Result, $"The result cannot be kept: {exception.Message}") { ExitCode = end.ExitCode, Exception = exception } };
 
             default:
                 return end;
@@ -46,7 +48,7 @@ internal static class JobHostOutcome
         }
     }
 
-    internal sealed record Thrown(string? Type, string? Message, string? Stack);
+    internal sealed record Thrown(string? Type, string? Message, string? Stack, string? Of);
 
     internal sealed record Fault(string? Message);
 }
