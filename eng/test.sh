@@ -42,6 +42,7 @@ grep -rhoE --include='*.cs' --exclude-dir=bin --exclude-dir=obj --exclude-dir=no
   sed -E 's#^Fluster\.Tests/([^:]*):.* class ([A-Za-z0-9_]+).*#\2 \1#; s# ([^ /]*)/.*# \1#' >"$results/areas"
 
 touch "$results/tests.trx"
+grep -ohE 'Figures: [^<]*' "$results/tests.trx"
 awk -v status="$status" -v build="$((built - started))" -v run="$((SECONDS - built))" '
   FILENAME ~ /areas$/ { area[$1] = $2; next }
   /<UnitTestResult / {

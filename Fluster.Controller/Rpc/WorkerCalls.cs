@@ -1,15 +1,19 @@
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.Extensions.Options;
 
 namespace Fluster.Controller;
 
 /// <summary>The calls of workers, and about them.</summary>
 internal sealed partial class WorkerCalls(
-    ClusterLoop loop, WorkerLinks links, AttemptSpecs specs, TokenIssuer tokens, TimeProvider time, ILogger<WorkerCalls> logger)
+    ClusterLoop loop, WorkerLinks links, AttemptSpecs specs, TokenIssuer tokens, IOptions<ControllerOptions> options, TimeProvider time, ILogger<WorkerCalls> logger)
 {
     private static readonly TimeSpan s_helloTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan s_reportInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_longestReportInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>Three reports fit into the shortest silence that counts.</summary>
+    private readonly TimeSpan _reportInterval = TimeSpan.FromSeconds(options.Value.WorkerSuspectSeconds / 3.0) is var third && third < s_longestReportInterval ? third : s_longestReportInterval;
 
     public async Task LinkAsync(
         Caller caller, IAsyncStreamReader<V1.WorkerLinkRequest> reports, IServerStreamWriter<V1.WorkerLinkResponse> frames, CancellationToken cancellationToken)
@@ -133,7 +137,7 @@ internal sealed partial class WorkerCalls(
         ClusterId = loop.Current.Meta.ClusterId,
         Epoch = loop.Current.Meta.Epoch,
         ClusterKey = tokens.PublicKey,
-        ReportInterval = Duration.FromTimeSpan(s_reportInterval),
+        ReportInterval = Duration.FromTimeSpan(_reportInterval),
         Token = tokens.ForWorker(worker),
     };
 

@@ -29,12 +29,12 @@ public class CrashTests
         var worker = cluster.Workers[0];
         await cluster.Client.SubmitAsync(TestCluster.Bash($"{Daemon} {_seconds}; setsid sleep {_seconds} & trap '' TERM HUP; sleep {_seconds}; wait"));
         await Eventually.True(() => Sleepers().Count == 3, "three processes of the job run");
-        var helpers = Helpers(worker);
-        Assert.Contains(helpers, helper => Name(helper) == "fluster-guard");
+        var helpers = RunningProcesses.HelpersOf(worker);
+        Assert.Contains(helpers, helper => RunningProcesses.Name(helper) == "fluster-guard");
 
         var killed = TimeProvider.System.GetTimestamp();
         await worker.KillAsync();
-        await Eventually.True(() => Sleepers().Count == 0 && Helpers(worker).Count == 0, () => $"left: {string.Join(' ', Sleepers())}, {string.Join(' ', Helpers(worker))}");
+        await Eventually.True(() => Sleepers().Count == 0 && RunningProcesses.HelpersOf(worker).Count == 0, () => $"left: {string.Join(' ', Sleepers())}, {string.Join(' ', RunningProcesses.HelpersOf(worker))}");
 
         Assert.InRange(TimeProvider.System.GetElapsedTime(killed), TimeSpan.Zero, TimeSpan.FromSeconds(10));
     }
@@ -48,12 +48,12 @@ public class CrashTests
         await cluster.Client.SubmitAsync(TestCluster.Bash($"{Daemon} {_seconds}; sleep {_seconds}"));
         await Eventually.True(() => Sleepers().Count == 2, "two processes of the job run");
 
-        var guard = Helpers(worker).Single(helper => Name(helper) == "fluster-guard");
+        var guard = RunningProcesses.HelpersOf(worker).Single(helper => RunningProcesses.Name(helper) == "fluster-guard");
         Signals.Send(worker.Process.Id, Signals.Stop); // so that it cannot start another guard in between
         Signals.Send(guard, Signals.Kill);
         await worker.KillAsync();
 
-        await Eventually.True(() => Sleepers().Count == 0 && Helpers(worker).Count == 0, () => $"left: {string.Join(' ', Sleepers())}, {string.Join(' ', Helpers(worker))}");
+        await Eventually.True(() => Sleepers().Count == 0 && RunningProcesses.HelpersOf(worker).Count == 0, () => $"left: {string.Join(' ', Sleepers())}, {string.Join(' ', RunningProcesses.HelpersOf(worker))}");
     }
 
     [Fact]
@@ -61,11 +61,11 @@ public class CrashTests
     {
         await using var cluster = await TestCluster.StartAsync();
         var worker = cluster.Workers[0];
-        var first = Helpers(worker).Single(helper => Name(helper) == "fluster-guard");
+        var first = RunningProcesses.HelpersOf(worker).Single(helper => RunningProcesses.Name(helper) == "fluster-guard");
 
         Signals.Send(first, Signals.Kill);
 
-        await Eventually.True(() => Helpers(worker).Exists(helper => helper != first && Name(helper) == "fluster-guard"), "another guard runs");
+        await Eventually.True(() => RunningProcesses.HelpersOf(worker).Exists(helper => helper != first && RunningProcesses.Name(helper) == "fluster-guard"), "another guard runs");
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public class CrashTests
 
         Assert.Equal(0, exitCode);
         Assert.Empty(Sleepers());
-        Assert.Empty(Helpers(first));
+        Assert.Empty(RunningProcesses.HelpersOf(first));
         Assert.Equal(JobState.Succeeded, (await job.WaitAsync(TimeSpan.FromSeconds(60))).State);
         Assert.Equal(2, File.ReadLines(directory.File("ran")).Distinct().Count());
     }
@@ -160,41 +160,5 @@ public class CrashTests
     private static Dictionary<string, string?> Isolated(string mode) => new(StringComparer.Ordinal) { ["Fluster__Worker__Isolation"] = mode.ToLowerInvariant() };
 
     /// <summary>Processes of this test's jobs that run still.</summary>
-    private List<int> Sleepers() => Running(line => line.Contains("sleep\0" + _seconds, StringComparison.Ordinal));
-
-    /// <summary>The worker's launcher, starters and guard.</summary>
-    private static List<int> Helpers(WorkerProcess worker) => Running(line => line.Contains("Fluster.Worker.dll\0--", StringComparison.Ordinal) && line.Contains(worker.WardId, StringComparison.Ordinal));
-
-    private static string Name(int processId)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{processId}/comm").TrimEnd();
-        }
-        catch (IOException)
-        {
-            return "";
-        }
-    }
-
-    private static List<int> Running(Func<string, bool> wanted)
-    {
-        var found = new List<int>();
-        foreach (var entry in ProcessTable.Read().Where(entry => !entry.IsDead && entry.Identity.Id != Environment.ProcessId))
-        {
-            try
-            {
-                if (wanted(File.ReadAllText($"/proc/{entry.Identity.Id}/cmdline")))
-                {
-                    found.Add(entry.Identity.Id);
-                }
-            }
-            catch (IOException)
-            {
-                // It has ended.
-            }
-        }
-
-        return found;
-    }
+    private List<int> Sleepers() => RunningProcesses.Where(line => line.Contains("sleep\0" + _seconds, StringComparison.Ordinal));
 }

@@ -97,16 +97,25 @@ internal sealed class ControllerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it, the first time or again on the same data and ports, and waits until it is healthy.</summary>
-    public async Task StartAsync()
+    public Task StartAsync()
     {
-        _process = ServiceProcess.Start("Fluster.Controller", Environment(), _directory.Path);
+        Start();
+        return HealthyAsync();
+    }
+
+    /// <summary>Starts it and does not wait.</summary>
+    public void Start() => _process = ServiceProcess.Start("Fluster.Controller", Environment(), _directory.Path);
+
+    /// <summary>Waits until it is healthy.</summary>
+    public async Task HealthyAsync()
+    {
         using var http = new HttpClient { BaseAddress = new Uri(HttpAddress) };
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            if (_process.HasExited || TimeProvider.System.GetElapsedTime(started) > s_startPatience)
+            if (Process.HasExited || TimeProvider.System.GetElapsedTime(started) > s_startPatience)
             {
-                throw new InvalidOperationException($"The controller did not start.\n{_process.Output}");
+                throw new InvalidOperationException($"The controller did not start.\n{Process.Output}");
             }
 
             try

@@ -6,9 +6,11 @@ namespace Fluster.Tests;
 internal sealed class TestCluster : IAsyncDisposable
 {
     private readonly List<WorkerProcess> _workers = [];
+    private readonly IReadOnlyDictionary<string, string?>? _workerSettings;
 
-    private TestCluster(ControllerProcess controller)
+    private TestCluster(ControllerProcess controller, IReadOnlyDictionary<string, string?>? workerSettings)
     {
+        _workerSettings = workerSettings;
         Controller = controller;
         Client = controller.Client();
     }
@@ -27,14 +29,12 @@ internal sealed class TestCluster : IAsyncDisposable
     public static async Task<TestCluster> StartAsync(
         int workers = 1, IReadOnlyDictionary<string, string?>? controllerSettings = null, IReadOnlyDictionary<string, string?>? workerSettings = null)
     {
-        var cluster = new TestCluster(await ControllerProcess.StartAsync(controllerSettings));
+        var cluster = new TestCluster(await ControllerProcess.StartAsync(controllerSettings), workerSettings);
         try
         {
-            for (var i = 1; i <= workers; i++)
+            for (var i = 0; i < workers; i++)
             {
-                var worker = new WorkerProcess(cluster.Controller, $"worker-{i}", workerSettings);
-                cluster._workers.Add(worker);
-                worker.Start();
+                cluster.StartWorker();
             }
 
             await cluster.WorkersConnectedAsync();
@@ -47,6 +47,13 @@ internal sealed class TestCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts one worker more, and returns when all are connected.</summary>
+    public Task AddWorkerAsync()
+    {
+        StartWorker();
+        return WorkersConnectedAsync();
+    }
+
     public static JobRequest Bash(string script, string name = "test") => new() { Name = name, Entrypoint = JobEntrypoint.Command("bash", "-c", script) };
 
     /// <summary>Returns when every worker that runs has been heard by the controller since it was started.</summary>
@@ -57,6 +64,22 @@ internal sealed class TestCluster : IAsyncDisposable
         await Eventually.True(
             async () => (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers.Count(worker => worker.State == "Alive" && worker.Health is not null) == _workers.Count,
             () => string.Join('\n', _workers.Select(worker => worker.Process.Output)));
+    }
+
+    /// <summary>Returns when nothing of a worker's capacity is held any more; of every worker's when it is not named.</summary>
+    public async Task CapacityFreeAsync(string? worker = null)
+    {
+        using var channel = Controller.Channel();
+        var service = ControllerProcess.Service(channel);
+        var seen = "";
+        await Eventually.True(
+            async () =>
+            {
+                var workers = (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers;
+                seen = workers.ToString();
+                return workers.Where(info => worker is null || info.WorkerId == worker).All(info => info is { State: "Alive", RunningAttempts: 0, Used: { CpuMillis: 0, MemoryBytes: 0, DiskBytes: 0 } });
+            },
+            () => $"Capacity did not come back: {seen}");
     }
 
     /// <summary>Everything that a job wrote to one stream, over all its attempts; waits for its end unless told not to.</summary>
@@ -72,6 +95,13 @@ internal sealed class TestCluster : IAsyncDisposable
         }
 
         return string.Join('\n', lines);
+    }
+
+    private void StartWorker()
+    {
+        var worker = new WorkerProcess(Controller, $"worker-{_workers.Count + 1}", _workerSettings);
+        _workers.Add(worker);
+        worker.Start();
     }
 
     public async ValueTask DisposeAsync()

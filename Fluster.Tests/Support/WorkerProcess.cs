@@ -33,11 +33,14 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public string Id { get; }
 
+    /// <summary>HOME of the worker and of all that it starts, and so a mark of theirs.</summary>
+    public string Home => _directory.Path;
+
     public string DataDirectory => Path.Combine(_directory.Path, "data");
 
     public ServiceProcess Process => _process ?? throw new InvalidOperationException("The worker is not running.");
 
-    /// <summary>The mark by which all of its processes are found.</summary>
+    /// <summary>The mark by which all processes of this run are found.</summary>
     public string WardId => File.ReadLines(Path.Combine(DataDirectory, "ward")).First();
 
     public void Start() => _process = ServiceProcess.Start("Fluster.Worker", _environment, _directory.Path);

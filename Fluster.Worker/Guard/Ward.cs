@@ -5,10 +5,10 @@ using System.Security.Cryptography;
 namespace Fluster.Worker;
 
 /// <summary>
-/// Everything by which the processes of one worker's attempts are found again, also by another process and after the worker's death:
+/// Everything by which the processes of the attempts of one run of a worker are found again, also by another process and after the worker's death:
 /// a mark in their environment, and the directory of their control groups.
 /// </summary>
-/// <param name="Id">Made once per data directory.</param>
+/// <param name="Id">Made at every start of a worker.</param>
 /// <param name="CgroupDirectory">The control group that holds the attempts' groups; empty in marker mode.</param>
 internal sealed record Ward(string Id, string CgroupDirectory)
 {

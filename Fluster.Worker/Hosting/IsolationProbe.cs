@@ -14,7 +14,9 @@ internal static class IsolationProbe
     public static (Isolation Isolation, ProcessLauncher Launcher) Choose(string directory, WorkerOptions options, DescriptorPump pump, ILoggerFactory loggers)
     {
         WorkerOptionsValidation.IsolationOf(options, out var wanted);
-        var id = Ward.Load(directory)?.Id ?? Ward.NewId();
+
+        // Another one at every start: the guard and the launcher of a run that died may still be clearing up after it.
+        var id = Ward.NewId();
         var problems = new List<string>();
         foreach (var candidate in Isolation.Candidates(id, wanted))
         {
