@@ -6,7 +6,32 @@ namespace Fluster.Cli;
 /// <summary><c>fluster worker …</c></summary>
 internal static class WorkerCommands
 {
-    public static Command Build() => new("worker", "Look at the workers of the cluster.") { List() };
+    public static Command Build() => new("worker", "Look at the workers of the cluster.") { List(), Drain() };
+
+    private static Command Drain()
+    {
+        var worker = new Argument<string>("worker") { Description = "The worker's id, as 'fluster worker list' prints it." };
+        var now = new Option<bool>("--now") { Description = "Also end what runs there. It is tried again elsewhere." };
+        var command = new Command("drain", "Gives a worker no new work, and ends it when it is empty.") { worker, now };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var client = FlusterCommand.Connect(parsed);
+            var request = new V1.DrainWorkerRequest { WorkerId = parsed.GetValue(worker), Now = parsed.GetValue(now) };
+            var response = await client.Calls.CallAsync((service, options) => service.DrainWorkerAsync(request, options), cancellationToken);
+            var view = WorkerView.From(response.Worker);
+            if (FlusterCommand.IsJson(parsed))
+            {
+                Output.Json([view], ViewJson.Default.IReadOnlyListWorkerView);
+                return 0;
+            }
+
+            Output.Note(view.RunningAttempts == 0
+                ? $"{view.Id} gets no new work and ends now."
+                : $"{view.Id} gets no new work and ends when its {view.RunningAttempts} running {(view.RunningAttempts == 1 ? "attempt has" : "attempts have")} ended.");
+            return 0;
+        });
+        return command;
+    }
 
     private static Command List()
     {

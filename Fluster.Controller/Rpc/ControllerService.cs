@@ -50,6 +50,9 @@ internal sealed class ControllerService(
     public override Task<V1.ListWorkersResponse> ListWorkers(V1.ListWorkersRequest request, ServerCallContext context) =>
         Task.FromResult(workers.List());
 
+    public override Task<V1.DrainWorkerResponse> DrainWorker(V1.DrainWorkerRequest request, ServerCallContext context) =>
+        workers.DrainAsync(request, context.CancellationToken);
+
     public override Task<V1.RegisterEndpointResponse> RegisterEndpoint(V1.RegisterEndpointRequest request, ServerCallContext context) =>
         endpoints.RegisterAsync(CallerOf(context), request, context.CancellationToken);
 

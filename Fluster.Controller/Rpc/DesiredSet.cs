@@ -15,16 +15,19 @@ internal sealed class DesiredSet(long workerUid, ulong incarnation, AttemptSpecs
     private readonly Dictionary<Fence, Sent> _sent = [];
     private readonly SortedSet<Fence> _zombies = [];
     private readonly SortedSet<Fence> _acknowledged = [];
+    private bool _draining;
 
     /// <summary>The next frame; null when there is nothing to say.</summary>
     /// <param name="state">The published state.</param>
     /// <param name="complete">All of it, or what is new.</param>
     /// <param name="version">Of the frame.</param>
-    public V1.Desired? Next(ClusterState state, bool complete, Func<long> version)
+    /// <param name="answer">A frame goes out even if there is nothing to say: the worker is to know that it was heard.</param>
+    public V1.Desired? Next(ClusterState state, bool complete, Func<long> version, bool answer = false)
     {
         lock (_gate)
         {
-            var frame = new V1.Desired { Complete = complete };
+            var draining = state.Workers.Find(workerUid) is { Draining: true } worker && worker.Incarnation == incarnation;
+            var frame = new V1.Desired { Complete = complete, Drain = draining };
             var named = new HashSet<Fence>();
             var begun = new List<Fence>();
             foreach (var fence in Held(state))
@@ -55,11 +58,12 @@ internal sealed class DesiredSet(long workerUid, ulong incarnation, AttemptSpecs
             frame.Acknowledged.AddRange(_acknowledged.Select(fence => fence.Value));
             _zombies.Clear();
             _acknowledged.Clear();
-            if (!complete && frame.Attempts.Count == 0 && frame.Superseded.Count == 0 && frame.Acknowledged.Count == 0)
+            if (!complete && !answer && draining == _draining && frame.Attempts.Count == 0 && frame.Superseded.Count == 0 && frame.Acknowledged.Count == 0)
             {
                 return null;
             }
 
+            _draining = draining;
             frame.Version = version();
             foreach (var fence in begun)
             {
@@ -85,6 +89,10 @@ internal sealed class DesiredSet(long workerUid, ulong incarnation, AttemptSpecs
         }
     }
 
+    /// <summary>Whether something runs there that its worker ends by itself when it does not hear the controller.</summary>
+    public bool HasExclusive(ClusterState state) =>
+        Held(state).Any(fence => state.Attempt(fence) is { IsLive: true } attempt && state.Jobs.Find(attempt.JobUid) is { Terms.Exclusive: true });
+
     /// <summary>Takes note of what the worker said, after the state took it in: outcomes to confirm, and processes that nobody wants.</summary>
     /// <returns>Whether there is something to send.</returns>
     public bool Applied(IEnumerable<Observation> seen, ClusterState state)
@@ -96,7 +104,8 @@ internal sealed class DesiredSet(long workerUid, ulong incarnation, AttemptSpecs
             {
                 if (observation.Phase == AttemptPhase.Ended)
                 {
-                    something |= _acknowledged.Add(observation.Fence);
+                    // What cannot be killed is not done with: the worker has its death still to tell.
+                    something |= !observation.Undead && _acknowledged.Add(observation.Fence);
                 }
                 else if (state.Attempt(observation.Fence) is not { IsLive: true } attempt || attempt.WorkerUid != workerUid)
                 {

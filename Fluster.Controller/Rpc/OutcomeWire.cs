@@ -16,6 +16,7 @@ internal static class OutcomeWire
         Outcome = wire.Outcome is { } outcome
             ? new AttemptOutcome(outcome.Succeeded ? null : FailureOf(outcome), outcome.Result.ToRecord(), outcome.Logs.ToRecord())
             : null,
+        Undead = wire.Unkillable.Count > 0,
     };
 
     public static V1.LogTotals ToWire(this LogTotalsRecord totals) => new()

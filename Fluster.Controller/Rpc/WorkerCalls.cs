@@ -51,26 +51,21 @@ internal sealed partial class WorkerCalls(
         var response = new V1.ListWorkersResponse();
         foreach (var worker in state.Workers.Ascending().OrderBy(worker => worker.Id.ToString(), StringComparer.Ordinal))
         {
-            var news = links.NewsOf(worker.Uid);
-            response.Workers.Add(new V1.WorkerInfo
-            {
-                WorkerId = worker.Id.ToString(),
-                State = worker.State == WorkerState.Alive && !worker.TakesWork(now) ? "Quarantined" : worker.State.ToString(),
-                Capabilities = V1.WorkerCapabilities.Parser.ParseFrom(worker.Traits.Capabilities.Span),
-                Used = new V1.ResourceSpec
-                {
-                    CpuMillis = worker.Used.CpuMillis,
-                    MemoryBytes = worker.Used.MemoryBytes,
-                    DiskBytes = worker.Used.DiskBytes,
-                },
-                RunningAttempts = worker.Held.Count(fence => state.Attempt(fence) is { IsLive: true }),
-                ConnectedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(worker.ConnectedAt)),
-                LastHeardAt = news?.HeardAt.ToTimestamp(),
-                Health = news?.Health,
-            });
+            response.Workers.Add(InfoOf(state, worker, now));
         }
 
         return response;
+    }
+
+    /// <summary>Has a worker end when it holds nothing any more.</summary>
+    public async Task<V1.DrainWorkerResponse> DrainAsync(V1.DrainWorkerRequest request, CancellationToken cancellationToken)
+    {
+        var worker = loop.Current.Workers.Ascending().FirstOrDefault(worker => worker.Id.ToString() == request.WorkerId)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, $"There is no worker '{request.WorkerId}'."));
+        await loop.ApplyAsync(new ClusterInput.DrainWorker(worker.Uid, request.Now), cancellationToken);
+        Log.Drains(logger, worker.Id, request.Now);
+        var state = loop.Current;
+        return new V1.DrainWorkerResponse { Worker = InfoOf(state, state.Workers.Find(worker.Uid)!, loop.Now().Time) };
     }
 
     /// <summary>Checks that whoever opens a stream is the worker of its token, and is of this cluster.</summary>
@@ -97,6 +92,33 @@ internal sealed partial class WorkerCalls(
         return caller.Claims.Worker == workerId
             ? worker
             : throw new RpcException(new Status(StatusCode.PermissionDenied, $"The token is for worker '{caller.Claims.Worker}', not for '{workerId}'."));
+    }
+
+    private V1.WorkerInfo InfoOf(ClusterState state, WorkerRecord worker, long now)
+    {
+        var news = links.NewsOf(worker.Uid);
+        return new V1.WorkerInfo
+        {
+            WorkerId = worker.Id.ToString(),
+            State = worker switch
+            {
+                { Draining: true, Held.IsEmpty: true } when !links.IsConnected(worker.Uid) => "Drained",
+                { Draining: true, State: not WorkerState.Lost } => "Draining",
+                { State: WorkerState.Alive } when !worker.TakesWork(now) => "Quarantined",
+                _ => worker.State.ToString(),
+            },
+            Capabilities = V1.WorkerCapabilities.Parser.ParseFrom(worker.Traits.Capabilities.Span),
+            Used = new V1.ResourceSpec
+            {
+                CpuMillis = worker.Used.CpuMillis,
+                MemoryBytes = worker.Used.MemoryBytes,
+                DiskBytes = worker.Used.DiskBytes,
+            },
+            RunningAttempts = worker.Held.Count(fence => state.Attempt(fence) is { IsLive: true }),
+            ConnectedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(worker.ConnectedAt)),
+            LastHeardAt = news?.HeardAt.ToTimestamp(),
+            Health = news?.Health,
+        };
     }
 
     private static bool TryParse(string text, out WorkerId worker)
@@ -157,6 +179,9 @@ internal sealed partial class WorkerCalls(
     {
         [LoggerMessage(120, LogLevel.Information, "Worker {Worker} is connected (incarnation {Incarnation}); it holds {Holdings} attempts")]
         public static partial void Came(ILogger logger, WorkerId worker, ulong incarnation, int holdings);
+
+        [LoggerMessage(122, LogLevel.Information, "Worker {Worker} is to end when it is empty (what runs there is stopped: {Now})")]
+        public static partial void Drains(ILogger logger, WorkerId worker, bool now);
 
         [LoggerMessage(121, LogLevel.Information, "Worker {Worker} is disconnected")]
         public static partial void Went(ILogger logger, WorkerId worker);

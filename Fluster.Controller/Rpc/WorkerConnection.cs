@@ -11,6 +11,7 @@ internal sealed class WorkerConnection(
 
     private readonly Signal _signal = new();
     private readonly CancellationTokenSource _closed = new();
+    private volatile bool _answerDue;
 
     public long WorkerUid => workerUid;
 
@@ -65,7 +66,8 @@ internal sealed class WorkerConnection(
             }
 
             await loop.ApplyAsync(new ClusterInput.Observe(workerUid, incarnation, [.. seen], [.. desired.MissingFrom(observed)]), cancellationToken);
-            if (desired.Applied(seen, loop.Current))
+            _answerDue |= desired.HasExclusive(loop.Current);
+            if (desired.Applied(seen, loop.Current) || _answerDue)
             {
                 _signal.Set();
             }
@@ -84,7 +86,9 @@ internal sealed class WorkerConnection(
                 throw new RpcException(new Status(StatusCode.Aborted, "The worker was silent for too long and was given up; say Hello again."));
             }
 
-            if (desired.Next(loop.Current, complete, links.NextVersion) is { } frame)
+            var answer = _answerDue;
+            _answerDue = false;
+            if (desired.Next(loop.Current, complete, links.NextVersion, answer) is { } frame)
             {
                 await frames.WriteAsync(new V1.WorkerLinkResponse { Desired = frame }, cancellationToken);
             }

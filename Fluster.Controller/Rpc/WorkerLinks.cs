@@ -17,6 +17,8 @@ internal sealed class WorkerLinks(TimeProvider time)
     /// <summary>Whether work sent to a worker reaches it now, and it wants some.</summary>
     public bool TakesWork(long workerUid) => _connections.ContainsKey(workerUid) && (!_news.TryGetValue(workerUid, out var news) || news.Health?.AcceptsWork != false);
 
+    public bool IsConnected(long workerUid) => _connections.ContainsKey(workerUid);
+
     public WorkerNews? NewsOf(long workerUid) => _news.GetValueOrDefault(workerUid);
 
     /// <summary>The version of the next frame: it grows for the life of the controller, over all connections.</summary>

@@ -29,6 +29,7 @@ internal static class AccessRules
         [Service + "WorkerLink"] = s_workers,
         [Service + "WorkerLogs"] = s_workers,
         [Service + "ListWorkers"] = s_operators,
+        [Service + "DrainWorker"] = s_admins,
         [Service + "RegisterEndpoint"] = s_users,
         [Service + "UnregisterEndpoint"] = s_users,
         [Service + "LookupEndpoints"] = s_users,

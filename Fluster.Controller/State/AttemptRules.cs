@@ -40,7 +40,11 @@ internal static class AttemptRules
                     End(draft, attempt, seen.Outcome);
                 }
 
-                Bury(draft, attempt.Fence);
+                if (!seen.Undead)
+                {
+                    Bury(draft, attempt.Fence);
+                }
+
                 break;
         }
     }

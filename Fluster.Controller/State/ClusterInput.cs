@@ -73,6 +73,11 @@ internal abstract record ClusterInput
     /// <param name="Age">And those that ended so many milliseconds ago.</param>
     public sealed record ArchiveJobs(int Keep = 100_000, long Age = 30L * 24 * 60 * 60 * 1000) : ClusterInput;
 
+    /// <summary>Somebody wants a worker to end once it holds nothing.</summary>
+    /// <param name="WorkerUid">Which one.</param>
+    /// <param name="Now">What it holds is stopped, to be tried again elsewhere.</param>
+    public sealed record DrainWorker(long WorkerUid, bool Now) : ClusterInput;
+
     /// <summary>Something is due.</summary>
     public sealed record Tick : ClusterInput;
 
@@ -95,6 +100,9 @@ internal sealed record Observation(Fence Fence, AttemptPhase Phase)
 
     /// <summary>With <see cref="AttemptPhase.Ended"/>; null then means that the worker cannot say.</summary>
     public AttemptOutcome? Outcome { get; init; }
+
+    /// <summary>With <see cref="AttemptPhase.Ended"/>: how it ended is known, and some process of it cannot be killed.</summary>
+    public bool Undead { get; init; }
 }
 
 /// <summary>How far an attempt is on its worker. Numbers are those of the wire.</summary>

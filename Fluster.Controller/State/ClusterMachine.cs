@@ -29,6 +29,7 @@ internal static class ClusterMachine
             ClusterInput.Silence silence => WorkerRules.Silence(draft, silence),
             ClusterInput.GiveUpLost lost => WorkerRules.GiveUpLost(draft, lost),
             ClusterInput.ArchiveJobs archive => ArchiveRules.Archive(draft, archive),
+            ClusterInput.DrainWorker drain => WorkerRules.Drain(draft, drain),
             ClusterInput.Tick => DueRules.Tick(draft),
             ClusterInput.RegisterEndpoint register => EndpointRules.Register(draft, register),
             ClusterInput.UnregisterEndpoint unregister => EndpointRules.Unregister(draft, unregister),

@@ -66,6 +66,9 @@ internal sealed record WorkerRecord
     /// <summary>Cluster time before which nothing is placed here: too many different jobs failed before their own code ran.</summary>
     public long QuarantinedUntil { get; init; }
 
+    /// <summary>It gets nothing new and ends when it holds nothing. Another start of it begins anew.</summary>
+    public bool Draining { get; init; }
+
     /// <summary>Wall clock of its last Hello.</summary>
     public long ConnectedAt { get; init; }
 
@@ -134,7 +137,7 @@ internal sealed record WorkerRecord
 
     /// <summary>Whether a task of this shape has room here now.</summary>
     public bool HasRoomFor(ResourceShape shape) =>
-        State == WorkerState.Alive
+        State == WorkerState.Alive && !Draining
         && Held.Length < Traits.MaxConcurrentJobs
         && CouldEverHold(shape)
         && Used.CpuMillis + shape.CpuMillis <= Traits.Capacity.CpuMillis

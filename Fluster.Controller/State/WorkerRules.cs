@@ -13,7 +13,15 @@ internal static class WorkerRules
 
         var worker = known ?? NewWorker(draft, input);
         var restarted = worker.Incarnation != input.Incarnation;
-        worker = worker with { Incarnation = input.Incarnation, Traits = input.Traits, State = WorkerState.Alive, LostAt = 0, ConnectedAt = draft.Now.Wall };
+        worker = worker with
+        {
+            Incarnation = input.Incarnation,
+            Traits = input.Traits,
+            State = WorkerState.Alive,
+            LostAt = 0,
+            ConnectedAt = draft.Now.Wall,
+            Draining = worker.Draining && !restarted,
+        };
         if (restarted)
         {
             worker = worker with { EarlyFailures = [], Quarantines = 0, QuarantinedUntil = 0 }; // somebody may have mended it
@@ -115,6 +123,39 @@ internal static class WorkerRules
             }
 
             AttemptRules.End(draft, attempt, outcome: null);
+        }
+
+        return draft.Accepted(worker.Uid);
+    }
+
+    public static StepResult Drain(StepDraft draft, ClusterInput.DrainWorker input)
+    {
+        if (draft.FindWorker(input.WorkerUid) is not { } worker)
+        {
+            return StepDraft.Rejected(RejectionKind.NotFound, "There is no such worker.");
+        }
+
+        if (!worker.Draining)
+        {
+            draft.Put(worker with { Draining = true });
+        }
+
+        draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
+        foreach (var fence in input.Now ? worker.Held : [])
+        {
+            if (draft.FindAttempt(fence) is not { IsLive: true, StopCause: null } attempt)
+            {
+                continue;
+            }
+
+            if (draft.Work >= ClusterMachine.MostWork)
+            {
+                draft.Effect(new ClusterEffect.GoOn(input));
+                break;
+            }
+
+            draft.Work++;
+            draft.Put(attempt.After(new AttemptEvent.StopAsked(KillCause.Preemption), draft.Now));
         }
 
         return draft.Accepted(worker.Uid);

@@ -217,6 +217,7 @@ internal static class Rows
             State = (int)worker.State,
             ConnectedAt = worker.ConnectedAt,
             LostAt = worker.LostAt,
+            Draining = worker.Draining,
             Quarantines = worker.Quarantines,
             QuarantinedUntil = worker.QuarantinedUntil,
         };
@@ -237,6 +238,7 @@ internal static class Rows
             Capabilities = row.Capabilities.Memory,
         },
         State = (WorkerState)row.State,
+        Draining = row.Draining,
         ConnectedAt = row.ConnectedAt,
         LostAt = row.LostAt,
         EarlyFailures = [.. row.EarlyFailures],
@@ -249,6 +251,7 @@ internal static class Rows
         ReferenceEquals(left.Traits, right.Traits)
         && left.Incarnation == right.Incarnation
         && left.State == right.State
+        && left.Draining == right.Draining
         && left.ConnectedAt == right.ConnectedAt
         && left.LostAt == right.LostAt
         && left.EarlyFailures == right.EarlyFailures

@@ -55,7 +55,7 @@ internal sealed class MachineScript
         return words[0] switch
         {
             "show" => Show(arguments[0]),
-            "workers" => _lab.State.Workers.Ascending().Select(worker => $"{worker.Id} {worker.State} holds {worker.Held.Length} cpu={worker.Used.CpuMillis}{Quarantine(worker)}"),
+            "workers" => _lab.State.Workers.Ascending().Select(worker => $"{worker.Id} {worker.State}{(worker.Draining ? ", draining," : "")} holds {worker.Held.Length} cpu={worker.Used.CpuMillis}{Quarantine(worker)}"),
             "jobs" => [string.Join(' ', _lab.State.Jobs.Ascending().Select(job => job.Id))],
             "tombstones" => _lab.State.Tombstones.Ascending().Select(tombstone => $"{tombstone.Id} in {tombstone.Namespace?.ToString() ?? "any namespace"}, {(tombstone.Until - _lab.Now) / 1000m} s more"),
             "lookup" => Lookup(arguments[0]),
@@ -75,10 +75,12 @@ internal sealed class MachineScript
         "running" => Observe(arguments[0], AttemptPhase.Running, null),
         "succeeded" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Success),
         "exited" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Exit(int.Parse(arguments[1]))),
+        "undead" => Undead(arguments[0], int.Parse(arguments[1])),
         "faulted" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.WorkerFault, "no runtime"))),
         "missing-program" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.ProgramNotFound, "no such program"))),
         "killed" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.Killed, "killed") { KilledBy = KillCause.Preemption })),
         "timedout" => Observe(arguments[0], AttemptPhase.Ended, MachineLab.Failure(new JobFailure(FailureKind.Timeout, "Timeout exceeded") { ExitCode = -1 })),
+        "drain" => new ClusterInput.DrainWorker(_lab.Worker(arguments[0])!.Uid, arguments.Contains("now", StringComparer.Ordinal)),
         "missing" => Missing(arguments[0]),
         "terminate" => new ClusterInput.TerminateJob(_lab.Job(arguments[0])?.Uid ?? 999, KillCause.User),
         "terminate-unknown" => new ClusterInput.TerminateUnknown(JobId.Parse(arguments[0]), options.TryGetValue("namespace", out var only) ? Namespace.Parse(only) : null),
@@ -135,6 +137,13 @@ internal sealed class MachineScript
         var attempt = AttemptOf(name);
         var worker = _lab.State.Workers.Find(attempt.WorkerUid)!;
         return new ClusterInput.Observe(worker.Uid, worker.Incarnation, MachineLab.Seen(attempt.Fence, phase, outcome), []);
+    }
+
+    /// <summary>It has ended with a code, and a process of it cannot be killed.</summary>
+    private ClusterInput.Observe Undead(string name, int exitCode)
+    {
+        var observe = Observe(name, AttemptPhase.Ended, MachineLab.Exit(exitCode));
+        return observe with { Seen = [.. observe.Seen.Select(seen => seen with { Undead = true })] };
     }
 
     private ClusterInput.Observe Missing(string name)

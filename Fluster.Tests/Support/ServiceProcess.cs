@@ -72,14 +72,19 @@ internal sealed class ServiceProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>SIGTERM, and waits until it has ended.</summary>
-    public async Task StopAsync(TimeSpan? patience = null)
+    /// <summary>SIGTERM.</summary>
+    public void Stop()
     {
         if (!_process.HasExited)
         {
             Signals.Send(_process.Id, Signals.Terminate);
         }
+    }
 
+    /// <summary>SIGTERM, and waits until it has ended.</summary>
+    public async Task StopAsync(TimeSpan? patience = null)
+    {
+        Stop();
         await _process.WaitForExitAsync().WaitAsync(patience ?? TimeSpan.FromSeconds(30), TimeProvider.System);
     }
 

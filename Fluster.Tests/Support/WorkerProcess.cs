@@ -56,7 +56,14 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>SIGTERM, and waits until it has ended.</summary>
     public async Task<(int ExitCode, string Output)> StopAsync()
     {
-        await Process.StopAsync();
+        Process.Stop();
+        return await EndedAsync();
+    }
+
+    /// <summary>Waits until it has ended by itself.</summary>
+    public async Task<(int ExitCode, string Output)> EndedAsync()
+    {
+        await Process.WaitForExitAsync(TimeSpan.FromSeconds(30));
         var ended = (Process.ExitCode, Process.Output);
         await Process.DisposeAsync();
         _process = null;

@@ -319,6 +319,73 @@ public class AttemptSupervisorTests
         Assert.Equal("The worker shut down.", _bench.Outcome!.Failure.Message);
     }
 
+    [Fact]
+    public void Drain_WithSomethingHeld_LeavesWhenNothingIsLeft()
+    {
+        Start();
+        _bench.Begin(7);
+
+        Assert.DoesNotContain("leave", _bench.Handle(new WorkerEvent.DesiredArrived(new V1.Desired { Version = 20, Drain = true })), StringComparison.Ordinal);
+        _bench.Ended(7);
+        Assert.DoesNotContain("leave", _bench.Stored(7), StringComparison.Ordinal);
+        Assert.EndsWith("leave", _bench.Handle(new WorkerEvent.DesiredArrived(new V1.Desired { Version = 21, Acknowledged = { 7 } })), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Unkillable_OutcomeIsReportedAndTheAttemptIsHeldUntilItsProcessesEnd()
+    {
+        Start();
+        _bench.Begin(7);
+        var end = new AttemptEnd { At = DateTimeOffset.UnixEpoch, ExitCode = 3 };
+
+        Assert.Equal("store 7 ExitCode", _bench.Handle(new WorkerEvent.Undead(new Fence(7), end, [4711])));
+        Assert.Equal("send v2 7:Ended", _bench.Stored(7));
+        Assert.Equal([4711], _bench.Sent!.Attempts.Single().Unkillable);
+        Assert.DoesNotContain("forget", _bench.DesireAll(), StringComparison.Ordinal);
+        Assert.Equal([4711], _bench.Supervisor.Holdings.Single().Unkillable);
+
+        Assert.Equal("send v3 7:Ended", _bench.Ended(7));
+        Assert.Empty(_bench.Sent!.Attempts.Single().Unkillable);
+        Assert.Equal(3, _bench.Sent.Attempts.Single().Outcome.Failure.ExitCode); // as it was told before
+        Assert.StartsWith("forget 7", _bench.Acknowledge(7), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Exclusive_ControllerUnheardFor30Seconds_IsKilledAndOthersGoOn()
+    {
+        Start();
+        _bench.Begin(7, spec => spec.Exclusive = true);
+        _bench.Begin(8);
+        _bench.Handle(new WorkerEvent.LinkClosed());
+
+        Assert.Equal("", _bench.Pass(29.9));
+        Assert.Equal("kill 7", _bench.Pass(0.1));
+        Assert.Equal("", _bench.Pass(60));
+        Assert.StartsWith("store 7 WorkerLost", _bench.Ended(7, exitCode: null), StringComparison.Ordinal);
+        Assert.Equal(HoldPhase.Running, _bench.Supervisor.Held.Single(attempt => attempt.Fence == new Fence(8)).Phase);
+    }
+
+    [Fact]
+    public void Exclusive_EmptyFramesOfTheController_KeepItAliveAndAreNotAnswered()
+    {
+        Start();
+        _bench.Begin(7, spec => spec.Exclusive = true);
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.DoesNotContain("kill", _bench.Pass(4.9), StringComparison.Ordinal);
+            Assert.Equal("", _bench.Desire());
+        }
+    }
+
+    [Fact]
+    public void Exclusive_FrameThatWaitedWhileTheWorkerWasStopped_ComesTooLate()
+    {
+        Start();
+        _bench.Begin(7, spec => spec.Exclusive = true);
+
+        Assert.StartsWith("kill 7", _bench.PassUnnoticed(31).Desire(), StringComparison.Ordinal);
+    }
+
     private void Start()
     {
         _bench.Link();

@@ -17,7 +17,7 @@ internal sealed class RuntimeBench : IAsyncDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("fluster-runtime-").FullName;
     private readonly ConcurrentDictionary<Fence, LogSpool> _logs = [];
 
-    public RuntimeBench(string mode)
+    public RuntimeBench(string mode, TimeSpan? unkillableAfter = null)
     {
         Isolation = Isolation.Candidates(Ward.NewId(), Enum.Parse<IsolationMode>(mode)).Single();
         Pump = new DescriptorPump(TimeProvider.System, NullLogger<DescriptorPump>.Instance);
@@ -42,6 +42,7 @@ internal sealed class RuntimeBench : IAsyncDisposable
                 BaseVariables = BaseEnvironment.Of(Environment.GetEnvironmentVariables()),
             },
             JobHostPath = "",
+            UnkillableAfter = unkillableAfter ?? TimeSpan.FromSeconds(60),
             Logger = NullLogger.Instance,
         };
     }
@@ -139,6 +140,7 @@ internal sealed class RunningTest(Fence fence)
 {
     private readonly TaskCompletionSource<AttemptEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<WorkerEvent.Running> _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<WorkerEvent.Undead> _undead = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Fence Fence { get; } = fence;
 
@@ -153,6 +155,9 @@ internal sealed class RunningTest(Fence fence)
             case WorkerEvent.Running running:
                 _running.SetResult(running);
                 break;
+            case WorkerEvent.Undead undead:
+                _undead.TrySetResult(undead);
+                break;
             case WorkerEvent.Ended ended:
                 Ends++;
                 _ended.SetResult(ended.End);
@@ -161,6 +166,8 @@ internal sealed class RunningTest(Fence fence)
     }
 
     public Task<WorkerEvent.Running> RunningAsync() => _running.Task.WaitAsync(TimeSpan.FromSeconds(20));
+
+    public Task<WorkerEvent.Undead> UndeadAsync() => _undead.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
     public Task<AttemptEnd> EndAsync() => _ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
 }

@@ -69,6 +69,13 @@ internal sealed class SupervisorBench
         return Handle(new WorkerEvent.Tick());
     }
 
+    /// <summary>Time passes while the worker's process is stopped.</summary>
+    public SupervisorBench PassUnnoticed(double seconds)
+    {
+        Now += TimeSpan.FromSeconds(seconds);
+        return this;
+    }
+
     /// <summary>An attempt up to its program.</summary>
     public void Begin(ulong fence, Action<V1.AttemptSpec>? more = null)
     {
@@ -122,6 +129,8 @@ internal sealed class SupervisorBench
                 return $"forget {forget.Fence}";
             case WorkerOutput.RememberCluster remember:
                 return $"remember {remember.Cluster.ClusterId}/{remember.Cluster.Epoch}";
+            case WorkerOutput.Leave:
+                return "leave";
             case WorkerOutput.RefuseLink:
                 return "refuse";
             case WorkerOutput.Send send:

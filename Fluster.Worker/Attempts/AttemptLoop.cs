@@ -20,6 +20,7 @@ internal sealed partial class AttemptLoop : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<AttemptLoop> _logger;
     private readonly CancellationTokenSource _ended = new();
+    private bool _leaving; // under _gate
 
     public AttemptLoop(AttemptSpool spool, ClusterMemory memory, BlobTransfer blobs, TimeProvider time, ILogger<AttemptLoop> logger)
     {
@@ -35,6 +36,9 @@ internal sealed partial class AttemptLoop : IDisposable
 
     /// <summary>Who sends the logs. Set before <see cref="RunAsync"/>.</summary>
     public LogSender? Logs { get; set; }
+
+    /// <summary>Called when the controller wants this worker to end and nothing is left to do.</summary>
+    public Action Drained { get; set; } = () => { };
 
     /// <summary>The cluster that the worker belongs to.</summary>
     public ClusterIdentity? Cluster
@@ -118,6 +122,7 @@ internal sealed partial class AttemptLoop : IDisposable
 
         Logs.Remove(fence);
         Try(fence, () => _spool.RemoveLog(fence));
+        LeaveIfNothingIsLeft();
     }
 
     /// <summary>Handles events until it is cancelled.</summary>
@@ -258,12 +263,34 @@ internal sealed partial class AttemptLoop : IDisposable
             case WorkerOutput.RememberCluster(var cluster):
                 _memory.Remember(cluster, Link!.Welcome?.ClusterKey ?? "");
                 break;
+            case WorkerOutput.Leave:
+                lock (_gate)
+                {
+                    _leaving = true;
+                }
+
+                LeaveIfNothingIsLeft();
+                break;
             case WorkerOutput.RefuseLink(var reason):
                 Link!.Refuse(reason);
                 break;
             default:
                 throw new UnreachableException();
         }
+    }
+
+    private void LeaveIfNothingIsLeft()
+    {
+        lock (_gate)
+        {
+            if (!_leaving || _forgotten.Count > 0)
+            {
+                return;
+            }
+        }
+
+        Log.Drained(_logger);
+        Drained();
     }
 
     private void Start(Fence fence, V1.AttemptSpec spec)
@@ -322,6 +349,9 @@ internal sealed partial class AttemptLoop : IDisposable
 
         [LoggerMessage(202, LogLevel.Error, "The spool did not take what belongs to attempt {Fence}.")]
         public static partial void SpoolFailed(ILogger logger, Exception exception, Fence fence);
+
+        [LoggerMessage(206, LogLevel.Information, "The worker was drained: nothing is left, and it ends.")]
+        public static partial void Drained(ILogger logger);
 
         [LoggerMessage(203, LogLevel.Error, "Attempt {Fence} could not be started.")]
         public static partial void StartFailed(ILogger logger, Exception exception, Fence fence);

@@ -17,6 +17,9 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
     /// <summary>From SIGTERM to SIGKILL when the frame does not say (spec section 2).</summary>
     private static readonly TimeSpan s_defaultGrace = TimeSpan.FromSeconds(5);
 
+    /// <summary>After so long without a word from the controller, what must not run twice is killed (spec section 4).</summary>
+    private static readonly TimeSpan s_exclusiveLease = TimeSpan.FromSeconds(30);
+
     /// <summary>Larger results travel as blobs.</summary>
     private const int MaxInlineBytes = 16 * 1024;
 
@@ -28,11 +31,14 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
     private TimeSpan _reportInterval;
     private TimeSpan _reportAt;
     private TimeSpan _completeAt;
+    private TimeSpan _heardAt;
     private long _appliedVersion;
     private bool _linked;
     private bool _linkReady;
     private bool _inSync; // a complete set was applied on this link
     private bool _shuttingDown;
+    private bool _draining;
+    private bool _leaving;
 
     /// <summary>The cluster that the worker belongs to.</summary>
     public ClusterIdentity? Cluster { get; private set; } = remembered;
@@ -44,7 +50,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
 
     /// <summary>The next time at which something is due.</summary>
     public TimeSpan? NextDue =>
-        _held.Values.SelectMany(attempt => (TimeSpan?[])[attempt.KillAt, attempt.TimeoutAt])
+        _held.Values.SelectMany(attempt => (TimeSpan?[])[attempt.KillAt, attempt.TimeoutAt, IsLeased(attempt) ? _heardAt + s_exclusiveLease : null])
             .Append(_linked && _linkReady ? (_inSync && _completeAt < _reportAt ? _completeAt : _reportAt) : null)
             .Min();
 
@@ -57,6 +63,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
     public IReadOnlyList<WorkerOutput> Handle(WorkerEvent workerEvent, TimeSpan now)
     {
         _outputs = [];
+        EndWhatIsUnheard(now); // before a frame that waited while this process was stopped
         switch (workerEvent)
         {
             case WorkerEvent.Recovered recovered:
@@ -90,7 +97,10 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
                 } : attempt);
                 break;
             case WorkerEvent.Ended { Fence: var fence, End: var end }:
-                Update(fence, attempt => attempt.IsLive ? Stored(attempt, Outcomes.Of(end, attempt.Stop)) : attempt);
+                Update(fence, attempt => attempt.IsLive ? Stored(attempt, Outcomes.Of(end, attempt.Stop)) : attempt with { Unkillable = [] });
+                break;
+            case WorkerEvent.Undead { Fence: var fence, End: var end, Processes: var processes }:
+                Update(fence, attempt => attempt.IsLive ? Stored(attempt, Outcomes.Of(end, attempt.Stop)) with { Unkillable = processes } : attempt);
                 break;
             case WorkerEvent.OutcomeStored { Fence: var fence }:
                 Update(fence, Settle);
@@ -112,6 +122,12 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
 
         EndWhatIsDue(now);
         Report(now);
+        if (_draining && !_leaving && _held.Count == 0)
+        {
+            _leaving = true;
+            _outputs.Add(new WorkerOutput.Leave());
+        }
+
         return _outputs;
     }
 
@@ -143,6 +159,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
             _outputs.Add(new WorkerOutput.RememberCluster(cluster));
         }
 
+        _heardAt = now;
         _reportInterval = opened.ReportInterval;
         (_linked, _linkReady, _inSync, _appliedVersion) = (true, true, false, 0);
         (_reportAt, _completeAt) = (now + _reportInterval, now);
@@ -162,6 +179,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
             return;
         }
 
+        _heardAt = now;
         foreach (var wanted in desired.Attempts)
         {
             Reconcile(wanted, now);
@@ -193,8 +211,12 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
             }
         }
 
+        _draining |= desired.Drain;
         _appliedVersion = desired.Version;
-        _reportAt = now; // so that the controller learns soon what was applied
+        if (desired.Complete || desired.Drain || desired.Attempts.Count + desired.Superseded.Count + desired.Acknowledged.Count > 0)
+        {
+            _reportAt = now; // so that the controller learns soon what was applied; an empty frame is an answer, and needs none
+        }
     }
 
     private void Reconcile(V1.DesiredAttempt wanted, TimeSpan now)
@@ -281,7 +303,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
 
     private void Forget(Fence fence)
     {
-        if (_held.TryGetValue(fence, out var attempt) && attempt.Phase is HoldPhase.Ended or HoldPhase.Uploading)
+        if (_held.TryGetValue(fence, out var attempt) && attempt is { Phase: HoldPhase.Ended or HoldPhase.Uploading, Unkillable.Count: 0 })
         {
             _held.Remove(fence);
             _changed.Remove(fence);
@@ -338,6 +360,25 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
         }
     }
 
+    private static bool IsLeased(HeldAttempt attempt) =>
+        attempt is { Phase: <= HoldPhase.Running, Spec.Exclusive: true } && (attempt.Stop is null || attempt.KillAt is not null);
+
+    private void EndWhatIsUnheard(TimeSpan now)
+    {
+        foreach (var fence in now < _heardAt + s_exclusiveLease ? [] : _held.Values.Where(IsLeased).Select(attempt => attempt.Fence).ToList())
+        {
+            Update(fence, attempt =>
+            {
+                if (attempt.IsLive)
+                {
+                    _outputs.Add(new WorkerOutput.Kill(fence));
+                }
+
+                return attempt with { Stop = attempt.Stop ?? new StopReason.Unheard(), KillAt = null };
+            });
+        }
+    }
+
     private void EndWhatIsDue(TimeSpan now)
     {
         foreach (var fence in _held.Values.Where(attempt => attempt.KillAt <= now || attempt.TimeoutAt <= now).Select(attempt => attempt.Fence).ToList())
@@ -391,7 +432,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
 
         var after = change(before);
         _held[fence] = after;
-        if (after.Told != before.Told)
+        if (after.Told != before.Told || after.Phase == HoldPhase.Ended && after.Unkillable.Count != before.Unkillable.Count)
         {
             _changed.Add(fence);
         }

@@ -35,6 +35,9 @@ internal abstract record StopReason
     /// <summary>The controller does not name it any more: there is a newer attempt, or none.</summary>
     public sealed record Superseded : StopReason;
 
+    /// <summary>It must not run twice at the same time, and the controller was not heard for so long that it may be running elsewhere soon.</summary>
+    public sealed record Unheard : StopReason;
+
     /// <summary>Its execution timeout has passed.</summary>
     public sealed record TimedOut : StopReason;
 
@@ -62,6 +65,9 @@ internal sealed record HeldAttempt(Fence Fence, HoldPhase Phase)
 
     public V1.AttemptOutcome? Outcome { get; init; }
 
+    /// <summary>Processes that SIGKILL has not ended: the outcome counts, and what the attempt holds stays taken.</summary>
+    public IReadOnlyList<int> Unkillable { get; init; } = [];
+
     /// <summary>The runtime has it: there may be processes.</summary>
     public bool IsLive => Phase is HoldPhase.Preparing or HoldPhase.Running;
 
@@ -83,6 +89,11 @@ internal sealed record HeldAttempt(Fence Fence, HoldPhase Phase)
             StartedAt = StartedAt?.ToTimestamp(),
             Outcome = Phase == HoldPhase.Ended ? Outcome : null,
         };
+        if (Phase == HoldPhase.Ended)
+        {
+            observation.Unkillable.AddRange(Unkillable);
+        }
+
         observation.Ports.Add(Ports.ToDictionary(StringComparer.Ordinal));
         return observation;
     }

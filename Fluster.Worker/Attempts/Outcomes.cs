@@ -64,6 +64,7 @@ internal static class Outcomes
     {
         (StopReason.Asked asked, _) => KilledBy(asked.Cause) with { ExitCode = end.ExitCode, Signal = end.Signal },
         (StopReason.Superseded, _) => new JobFailure(FailureKind.WorkerLost, "Killed: the controller did not want this attempt any more."),
+        (StopReason.Unheard, _) => new JobFailure(FailureKind.WorkerLost, "Killed: it is exclusive, and its worker did not hear the controller for 30 s."),
         (StopReason.Shutdown, _) => new JobFailure(FailureKind.WorkerLost, "The worker shut down."),
         (StopReason.TimedOut, _) => new JobFailure(FailureKind.Timeout, "Timeout exceeded") { ExitCode = -1 },
         (_, { MemoryLimitPassed: { } limit }) => new JobFailure(FailureKind.OutOfMemory, $"Out of memory: it used more than the {new ByteSize(limit)} that it asked for.") { Signal = end.Signal },

@@ -32,6 +32,9 @@ internal abstract record WorkerEvent
     /// <summary>Nothing of the attempt is left: its process tree, its ports, its work directory.</summary>
     public sealed record Ended(Fence Fence, AttemptEnd End) : WorkerEvent;
 
+    /// <summary>How the attempt ended is known, and processes of it do not end although they were killed. <see cref="Ended"/> comes when they have.</summary>
+    public sealed record Undead(Fence Fence, AttemptEnd End, IReadOnlyList<int> Processes) : WorkerEvent;
+
     /// <summary>The outcome is on the disk.</summary>
     public sealed record OutcomeStored(Fence Fence) : WorkerEvent;
 

@@ -32,6 +32,9 @@ internal abstract record WorkerOutput
     /// <summary>Put on the disk to which cluster the worker belongs.</summary>
     public sealed record RememberCluster(ClusterIdentity Cluster) : WorkerOutput;
 
+    /// <summary>Nothing is left, and the controller wants this worker to end: end as soon as the logs are delivered.</summary>
+    public sealed record Leave : WorkerOutput;
+
     /// <summary>This is not the worker's controller: end the link, change nothing, try again later.</summary>
     public sealed record RefuseLink(string Reason) : WorkerOutput;
 }

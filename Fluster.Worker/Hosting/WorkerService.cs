@@ -31,6 +31,7 @@ internal sealed partial class WorkerService(
         }
 
         _parts = await Task.Run(Open, cancellationToken);
+        _parts.Loop.Drained = lifetime.StopApplication;
         await base.StartAsync(cancellationToken);
     }
 

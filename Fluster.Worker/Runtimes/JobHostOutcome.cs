@@ -14,10 +14,7 @@ internal static class JobHostOutcome
         switch (end.ExitCode)
         {
             case 0:
-                var result = new FileInfo(Path.Combine(directory, "result.json"));
-                return !result.Exists ? end
-                    : result.Length > Outcomes.MaxResultBytes ? end with { TooLongResult = result.Length }
-                    : end with { Result = File.ReadAllBytes(result.FullName) };
+                return ReadResult(end, Path.Combine(directory, "result.json"));
 
             case Outcomes.BundleFaultExitCode when Read<Fault>(Path.Combine(directory, "fault.json")) is { Message: { } message }:
                 return end with { Failure = new JobFailure(FailureKind.Bundle, message) { ExitCode = end.ExitCode } };
@@ -32,6 +29,24 @@ internal static class JobHostOutcome
         }
     }
 
+    private static AttemptEnd ReadResult(AttemptEnd end, string path)
+    {
+        using var file = LeftFile.Open(path);
+        if (file is null)
+        {
+            return end;
+        }
+
+        if (file.Length > Outcomes.MaxResultBytes)
+        {
+            return end with { TooLongResult = file.Length };
+        }
+
+        var result = new byte[file.Length];
+        file.ReadExactly(result);
+        return end with { Result = result };
+    }
+
     private static string Cut(string? text) => text is null ? "" : text.Length <= MaxText ? text : text[..MaxText];
 
     private static T? Read<T>(string path)
@@ -39,8 +54,8 @@ internal static class JobHostOutcome
     {
         try
         {
-            using var file = File.OpenRead(path);
-            return (T?)JsonSerializer.Deserialize(file, typeof(T), JobHostJson.Default);
+            using var file = LeftFile.Open(path);
+            return file is null ? null : (T?)JsonSerializer.Deserialize(file, typeof(T), JobHostJson.Default);
         }
         catch (Exception exception) when (exception is IOException or JsonException or UnauthorizedAccessException)
         {

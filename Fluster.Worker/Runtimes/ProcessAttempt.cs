@@ -12,9 +12,6 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
 {
     private const string Shell = "/bin/sh";
 
-    /// <summary>How long a process may outlive SIGKILL before somebody is told: one that waits for a dead disk cannot be helped.</summary>
-    private static readonly TimeSpan s_unkillable = TimeSpan.FromSeconds(60);
-
     private readonly Fence _fence;
     private readonly V1.AttemptSpec _spec;
     private readonly ProcessRuntime _runtime;
@@ -26,6 +23,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
     private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private PortLease _ports = PortLease.None;
     private long? _memoryLimitPassed;
+    private LaunchedProgram? _program; // the entrypoint's
 
     public ProcessAttempt(Fence fence, V1.AttemptSpec spec, ProcessRuntime runtime, AttemptLog log, AttemptBoundary boundary, AttemptDirectory directory, Action<WorkerEvent> report)
     {
@@ -173,7 +171,12 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
             _boundary.Terminate(); // the request came while the program was being started
         }
 
-        started?.Invoke();
+        if (started is not null)
+        {
+            _program = program;
+            started();
+        }
+
         await Task.WhenAny(program.Exited, _killed.Task);
         await GraceAsync();
         if (started is not null || _killed.Task.IsCompleted)
@@ -182,13 +185,15 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         }
 
         await outputReader.FinishAsync();
-        return await program.Exited switch
-        {
-            null => (null, null, new JobFailure(FailureKind.WorkerFault, "The launcher of the worker died, and the job with it.")),
-            { } status when (status & 0x7f) == 0 => (status >> 8 & 0xff, null, null),
-            { } status => (null, status & 0x7f, null),
-        };
+        return ExitOf(await program.Exited);
     }
+
+    private static (int? ExitCode, int? Signal, JobFailure? Failure) ExitOf(int? waitStatus) => waitStatus switch
+    {
+        null => (null, null, new JobFailure(FailureKind.WorkerFault, "The launcher of the worker died, and the job with it.")),
+        { } status when (status & 0x7f) == 0 => (status >> 8 & 0xff, null, null),
+        { } status => (null, status & 0x7f, null),
+    };
 
     private async Task<(Outputs Outputs, LaunchedProgram Program)> LaunchAsync(LaunchRequest request, V1.LogStream output, V1.LogStream errors)
     {
@@ -223,18 +228,28 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         for (var wait = TimeSpan.FromMilliseconds(1); !_boundary.KillRound(); wait = wait < TimeSpan.FromMilliseconds(50) ? wait * 2 : wait)
         {
             await Task.Delay(wait, _runtime.Time);
-            if (_runtime.Time.GetElapsedTime(since) > s_unkillable)
+            if (_runtime.Time.GetElapsedTime(since) > _runtime.UnkillableAfter)
             {
                 var left = _boundary.Processes().Select(process => process.Identity.Id).ToList();
                 if (!left.SequenceEqual(Unkillable))
                 {
                     Unkillable = left;
                     Log.Unkillable(_runtime.Logger, _fence, string.Join(", ", left));
+                    _report(new WorkerEvent.Undead(_fence, EndWithout(left), left));
                 }
             }
         }
 
         Unkillable = [];
+    }
+
+    /// <summary>How the attempt ended as far as that can be said while some of its processes do not.</summary>
+    private AttemptEnd EndWithout(IReadOnlyList<int> left)
+    {
+        var (exitCode, signal, failure) = _program?.Exited is { IsCompletedSuccessfully: true, Result: { } status }
+            ? ExitOf(status)
+            : (null, null, new JobFailure(FailureKind.WorkerFault, $"SIGKILL does not end process {string.Join(", ", left)}."));
+        return Completed(new AttemptEnd { At = default, ExitCode = exitCode, Signal = signal, Failure = failure });
     }
 
     private async Task<AttemptEnd> EndAsync(AttemptEnd end)
@@ -243,11 +258,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         _boundary.Remove();
         _ports.Dispose();
         await _log.EndAsync();
-        if (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet && end.Failure is null)
-        {
-            end = JobHostOutcome.ReadInto(end, _directory.Outcome);
-        }
-
+        end = Completed(end);
         try
         {
             _directory.Remove();
@@ -257,14 +268,18 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
             Log.DirectoryLeft(_runtime.Logger, exception, _fence);
         }
 
-        return end with
+        return end;
+    }
+
+    /// <summary>With what the entrypoint left, and what the log has.</summary>
+    private AttemptEnd Completed(AttemptEnd end) =>
+        (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet && end.Failure is null ? JobHostOutcome.ReadInto(end, _directory.Outcome) : end) with
         {
             At = _runtime.Time.GetUtcNow(),
             MemoryLimitPassed = _memoryLimitPassed,
             Logs = _log.Totals,
             LastLines = _log.LastLines,
         };
-    }
 
     private static JobFailure LaunchFailure(LaunchStage stage, int error, string program) => stage switch
     {

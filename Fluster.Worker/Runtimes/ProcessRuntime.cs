@@ -46,6 +46,9 @@ internal sealed class ProcessRuntime : IJobRuntime, IAsyncDisposable
 
     public required ILogger Logger { get; init; }
 
+    /// <summary>How long a process may outlive SIGKILL before the attempt counts as ended without it: one that waits for a dead disk cannot be helped.</summary>
+    public TimeSpan UnkillableAfter { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Sentences about what is wrong with attempts here; empty when all is well.</summary>
     public IReadOnlyList<string> Problems =>
         [.. _attempts.Values.Where(attempt => attempt.Unkillable.Count > 0).Select(attempt => $"Attempt {attempt.Fence}: SIGKILL does not end process {string.Join(", ", attempt.Unkillable)}.")];

@@ -64,6 +64,15 @@ internal static unsafe partial class Libc
         }
     }
 
+    /// <summary>Opens a file for reading. A pipe without a writer is open at once, and at its end.</summary>
+    public static int OpenWithoutWaiting(string path)
+    {
+        fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(path + '\0'))
+        {
+            return Check(open(name, CloseOnExec | NonBlocking), "open");
+        }
+    }
+
     /// <summary>A pair of connected stream sockets that no child inherits.</summary>
     public static (int Ours, int Theirs) SocketPair()
     {
