@@ -121,6 +121,39 @@ public sealed class DesiredSetTests : IDisposable
         Assert.Empty(other.Next(_lab.State, complete: true, () => ++_version)!.Attempts);
     }
 
+    [Fact]
+    public void Draining_IsSaidOnceAndInEveryCompleteSet()
+    {
+        Next();
+        _lab.Apply(new ClusterInput.DrainWorker(1, Now: false));
+
+        Assert.True(Next()!.Drain);
+        Assert.Null(Next());
+        Assert.True(Next(complete: true)!.Drain);
+    }
+
+    [Fact]
+    public void AttemptThatCannotBeKilled_IsAcknowledgedOnlyWhenItHasGone()
+    {
+        var fence = Place("a");
+        Next();
+        var ended = new Observation(fence, AttemptPhase.Ended) { Outcome = MachineLab.Success };
+
+        Report(ended with { Undead = true });
+        Assert.Empty(Next()!.Acknowledged);
+        Report(ended);
+        Assert.Equal([fence.Value], Next()!.Acknowledged);
+    }
+
+    [Fact]
+    public void Answer_IsSentEvenIfThereIsNothingToSay()
+    {
+        Next();
+
+        Assert.Null(Next());
+        Assert.Empty(_desired.Next(_lab.State, complete: false, () => ++_version, answer: true)!.Attempts);
+    }
+
     private Fence Place(string id)
     {
         var spec = new V1.JobSpec { Name = id, Entrypoint = new V1.Entrypoint { Command = new V1.CommandEntrypoint { Argv = { "true" } } } };

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using Fluster.Cluster;
-using Fluster.Worker;
 
 namespace Fluster.Tests;
 
@@ -54,6 +53,31 @@ public class CrashTests
         await worker.KillAsync();
 
         await Eventually.True(() => Sleepers().Count == 0 && RunningProcesses.HelpersOf(worker).Count == 0, () => $"left: {string.Join(' ', Sleepers())}, {string.Join(' ', RunningProcesses.HelpersOf(worker))}");
+    }
+
+    [Theory]
+    [IsolationData]
+    public async Task WorkerGuardAndLauncherKilled_NextStartOfTheWorkerSweeps(string mode)
+    {
+        await using var cluster = await TestCluster.StartAsync(workerSettings: Isolated(mode));
+        using var directory = new TemporaryDirectory();
+        var worker = cluster.Workers[0];
+        var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo $FLUSTER_FENCE >> {directory.File("ran")}; [ $(wc -l < {directory.File("ran")}) -ge 2 ] && exit; {Daemon} {_seconds}; sleep {_seconds}"));
+        await Eventually.True(() => Sleepers().Count == 2, "two processes of the job run");
+
+        // Stopped first, so that none of them can do anything about the end of the others.
+        int[] all = [worker.Process.Id, .. RunningProcesses.HelpersOf(worker).Where(helper => RunningProcesses.Name(helper) is "fluster-guard" or "fluster-launch")];
+        Assert.Equal(3, all.Length);
+        Array.ForEach(all, process => Signals.Send(process, Signals.Stop));
+        Array.ForEach(all, process => Signals.Send(process, Signals.Kill));
+        await worker.KillAsync();
+        await ProcessTree.GoneAsync(all, TimeSpan.FromSeconds(10));
+        Assert.Equal(2, Sleepers().Count); // nobody is there to end them
+        worker.Start();
+
+        Assert.Equal(JobState.Succeeded, (await job.WaitAsync(TimeSpan.FromSeconds(60))).State);
+        Assert.Empty(Sleepers());
+        Assert.Equal(["fluster-guard", "fluster-launch"], RunningProcesses.HelpersOf(worker).Select(RunningProcesses.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.Versioning;
 using System.Security.Cryptography;
+using Fluster.Cluster;
 using Fluster.Worker;
 using V1 = Fluster.Cluster.V1;
 
@@ -143,6 +144,40 @@ public class AdversarialJobTests
         await test.EndAsync();
 
         Assert.Empty(Left());
+    }
+
+    [Theory]
+    [IsolationData]
+    public async Task WipedEnvironmentAndIgnoredTerm_IsKilledWithItsDaemon(string mode)
+    {
+        await using var bench = new RuntimeBench(mode);
+        var test = bench.Start(RuntimeBench.Command(["env", "-i", "PATH=/usr/bin:/bin", "bash", "-c", $"trap '' TERM HUP INT; {Daemon} {_seconds}; echo ready; while :; do sleep 0.1; done"]));
+        await Eventually.True(() => bench.TextOf(test.Fence, V1.LogStream.Stdout) == "ready\n", "it runs");
+
+        test.Attempt.Terminate();
+        test.Attempt.Kill();
+        await test.EndAsync();
+
+        Assert.Empty(Left());
+    }
+
+    [Theory]
+    [IsolationData]
+    public async Task DiskFiller_FailsByItselfAndTheRoomIsFreeAgain(string mode)
+    {
+        using var disk = SmallDisk.Mount(megabytes: 32);
+        if (disk is null)
+        {
+            return; // only root can mount one
+        }
+
+        await using var bench = new RuntimeBench(mode, directory: disk.Path);
+        var end = await bench.RunAsync(RuntimeBench.Bash("dd if=/dev/zero of=fill bs=1M; code=$?; echo said when nothing fits any more; exit $code"));
+        var after = await bench.RunAsync(RuntimeBench.Bash("dd if=/dev/zero of=fill bs=1M count=16"));
+
+        Assert.Equal(FailureKind.ExitCode, Outcomes.Of(end, stop: null).Failure.ToDomain().Kind);
+        Assert.Equal(1, end.ExitCode);
+        Assert.Equal(0, after.ExitCode);
     }
 
     [Theory]

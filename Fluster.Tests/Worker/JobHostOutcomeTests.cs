@@ -45,5 +45,5 @@ public sealed class JobHostOutcomeTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    private AttemptEnd Read(int exitCode) => JobHostOutcome.ReadInto(new AttemptEnd { At = default, ExitCode = exitCode }, _directory.Path);
+    private AttemptEnd Read(int exitCode) => Worker.JobHostOutcome.ReadInto(new AttemptEnd { At = default, ExitCode = exitCode }, _directory.Path);
 }

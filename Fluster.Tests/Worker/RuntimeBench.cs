@@ -14,11 +14,12 @@ internal sealed class RuntimeBench : IAsyncDisposable
 {
     private static ulong s_fences = 1UL << 40;
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("fluster-runtime-").FullName;
+    private readonly string _directory;
     private readonly ConcurrentDictionary<Fence, LogSpool> _logs = [];
 
-    public RuntimeBench(string mode, TimeSpan? unkillableAfter = null)
+    public RuntimeBench(string mode, TimeSpan? unkillableAfter = null, string? directory = null)
     {
+        _directory = directory is null ? Directory.CreateTempSubdirectory("fluster-runtime-").FullName : Directory.CreateDirectory(Path.Combine(directory, "runtime")).FullName;
         Isolation = Isolation.Candidates(Ward.NewId(), Enum.Parse<IsolationMode>(mode)).Single();
         Pump = new DescriptorPump(TimeProvider.System, NullLogger<DescriptorPump>.Instance);
         Launcher = new ProcessLauncher(Isolation.Ward, Pump, NullLogger<ProcessLauncher>.Instance);

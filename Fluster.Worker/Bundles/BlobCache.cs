@@ -10,7 +10,7 @@ internal delegate Task FetchBlob(V1.BlobRef blob, Stream destination, Cancellati
 internal sealed class BlobMismatchException(string message) : IOException(message);
 
 /// <summary>Blobs of the cluster that this worker has used, as files by hash. A file is there only when its bytes were checked.</summary>
-internal sealed class BlobCache(string directory, FetchBlob fetch)
+internal sealed class BlobCache(string directory, FetchBlob fetch, DiskCache? cache = null)
 {
     /// <summary>Set on every file when it was checked. A file that anybody wrote to has another time, and is fetched again.</summary>
     public static readonly DateTime CheckedTime = new(2001, 1, 1, 0, 0, 0, DateTimeKind.Utc);
@@ -20,9 +20,16 @@ internal sealed class BlobCache(string directory, FetchBlob fetch)
 
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _fetching = new(StringComparer.Ordinal);
 
+    /// <summary>The files of a cache directory.</summary>
+    public static IEnumerable<string> EntriesOf(string directory) =>
+        Directory.Exists(directory) ? Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories).Where(path => Path.GetFileName(path).Length == HashLength) : [];
+
     /// <summary>The file with the bytes of a blob, fetched when it is not there. Nobody may write to it.</summary>
+    /// <param name="blob">Which one.</param>
+    /// <param name="cancellationToken">Gives up waiting; the fetch goes on.</param>
+    /// <param name="hold">For how long the file stays. Without one it is there now and may go at any time.</param>
     /// <exception cref="BlobMismatchException">What came is not what the hash says.</exception>
-    public async Task<string> GetAsync(V1.BlobRef blob, CancellationToken cancellationToken)
+    public async Task<string> GetAsync(V1.BlobRef blob, CancellationToken cancellationToken, CacheHold? hold = null)
     {
         if (blob.Hash.Length != HashLength || !blob.Hash.All(char.IsAsciiHexDigitLower))
         {
@@ -30,6 +37,11 @@ internal sealed class BlobCache(string directory, FetchBlob fetch)
         }
 
         var path = Path.Combine(directory, blob.Hash[..2], blob.Hash);
+        if (hold is not null)
+        {
+            cache?.Use(path, hold);
+        }
+
         if (IsWhole(path, blob.Size))
         {
             return path;
@@ -81,6 +93,7 @@ internal sealed class BlobCache(string directory, FetchBlob fetch)
 
             File.SetLastWriteTimeUtc(temporary, CheckedTime);
             File.Move(temporary, path, overwrite: true);
+            cache?.Added(path);
             return path;
         }
         catch

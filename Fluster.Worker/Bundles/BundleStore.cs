@@ -6,7 +6,7 @@ namespace Fluster.Worker;
 /// Trees of files, made from blobs. A .NET program's is made once per hash, read-only, and shared by all jobs that run it; a job's
 /// working files are copied for it alone.
 /// </summary>
-internal sealed class BundleStore(string directory, BlobCache blobs)
+internal sealed class BundleStore(string directory, BlobCache blobs, DiskCache? cache = null)
 {
     private const UnixFileMode ReadOnlyFile = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode AnyExecute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
@@ -14,19 +14,33 @@ internal sealed class BundleStore(string directory, BlobCache blobs)
 
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new(StringComparer.Ordinal);
 
+    /// <summary>The bundles in a directory.</summary>
+    public static IEnumerable<string> EntriesOf(string directory) => Directory.Exists(directory) ? Directory.EnumerateDirectories(directory) : [];
+
     /// <summary>The directory of a bundle, with every file in it as its manifest says.</summary>
+    /// <param name="manifest">Which one.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="hold">For how long the directory stays. Without one it is there now and may go at any time.</param>
     /// <exception cref="InvalidBundleException">The manifest cannot be used.</exception>
-    public async Task<string> GetAsync(V1.BlobRef manifest, CancellationToken cancellationToken)
+    public async Task<string> GetAsync(V1.BlobRef manifest, CancellationToken cancellationToken, CacheHold? hold = null)
     {
         var files = await ReadManifestAsync(manifest, cancellationToken);
         var path = Path.Combine(directory, manifest.Hash);
+        using var making = new CacheHold();
+        cache?.Use(path, hold ?? making);
         var gate = _gates.GetOrAdd(manifest.Hash, _ => new SemaphoreSlim(1, 1));
         await gate.WaitAsync(cancellationToken);
         try
         {
-            foreach (var file in files.Where(file => !BlobCache.IsWhole(Path.Combine(path, file.Path), file.Blob.Size)))
+            var missing = files.Where(file => !BlobCache.IsWhole(Path.Combine(path, file.Path), file.Blob.Size)).ToList();
+            foreach (var file in missing)
             {
                 await PlaceAsync(file, Path.Combine(path, file.Path), shared: true, cancellationToken);
+            }
+
+            if (missing.Count > 0)
+            {
+                cache?.Added(path);
             }
 
             return path;
@@ -50,7 +64,8 @@ internal sealed class BundleStore(string directory, BlobCache blobs)
     private async Task<IReadOnlyList<V1.BundleFile>> ReadManifestAsync(V1.BlobRef manifest, CancellationToken cancellationToken)
     {
         V1.BundleManifest content;
-        var bytes = await File.ReadAllBytesAsync(await blobs.GetAsync(manifest, cancellationToken), cancellationToken);
+        using var hold = new CacheHold();
+        var bytes = await File.ReadAllBytesAsync(await blobs.GetAsync(manifest, cancellationToken, hold), cancellationToken);
         try
         {
             content = V1.BundleManifest.Parser.ParseFrom(bytes);
@@ -76,7 +91,8 @@ internal sealed class BundleStore(string directory, BlobCache blobs)
 
     private async Task PlaceAsync(V1.BundleFile file, string path, bool shared, CancellationToken cancellationToken)
     {
-        var source = await blobs.GetAsync(file.Blob, cancellationToken);
+        using var hold = new CacheHold();
+        var source = await blobs.GetAsync(file.Blob, cancellationToken, hold);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var temporary = path + ".fluster-tmp";
         File.Copy(source, temporary, overwrite: true);

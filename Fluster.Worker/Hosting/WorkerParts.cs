@@ -32,7 +32,9 @@ internal sealed class WorkerParts : IAsyncDisposable
         var address = Own(new ControllerAddress(options.ControllerAddress, resolver));
         var connection = new ControllerConnection(address.ConnectAsync, options.Token);
         var transfer = new BlobTransfer(connection, time);
-        var blobs = new BlobCache(Path.Combine(directory, "blobs"), transfer.FetchAsync);
+        var (blobDirectory, bundleDirectory) = (Path.Combine(directory, "blobs"), Path.Combine(directory, "bundles"));
+        var cache = new DiskCache(DiskCache.DefaultLimit, () => BlobCache.EntriesOf(blobDirectory).Concat(BundleStore.EntriesOf(bundleDirectory)));
+        var blobs = new BlobCache(blobDirectory, transfer.FetchAsync, cache);
         var pump = Own(new DescriptorPump(time, loggers.CreateLogger<DescriptorPump>()));
         var (isolation, launcher) = IsolationProbe.Choose(directory, options, pump, loggers);
         Own(launcher);
@@ -46,7 +48,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Pump = pump,
             Ports = new PortPool(PortRange.Parse(options.PortRange), PortRange.Ephemeral(), PortPool.DefaultLockDirectory),
             Blobs = blobs,
-            Bundles = new BundleStore(Path.Combine(directory, "bundles"), blobs),
+            Bundles = new BundleStore(bundleDirectory, blobs, cache),
             JobHostPath = options.JobHostPath.Length > 0 ? options.JobHostPath : Path.Combine(AppContext.BaseDirectory, "jobhost", "Fluster.JobHost.dll"),
             Logger = loggers.CreateLogger<ProcessRuntime>(),
             Surroundings = new WorkerSurroundings

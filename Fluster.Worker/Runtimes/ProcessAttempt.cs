@@ -21,6 +21,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
     private readonly AttemptBoundary _boundary;
     private readonly CancellationTokenSource _stopping = new(); // cancelled by the first request to end
     private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CacheHold _cached = new(); // until its last process has ended
     private PortLease _ports = PortLease.None;
     private long? _memoryLimitPassed;
     private LaunchedProgram? _program; // the entrypoint's
@@ -124,9 +125,9 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         }
 
         var dotnet = _spec.Entrypoint.Dotnet;
-        var bundle = await _runtime.Bundles.GetAsync(dotnet.Bundle, cancellationToken);
+        var bundle = await _runtime.Bundles.GetAsync(dotnet.Bundle, cancellationToken, _cached);
         var invocation = dotnet.Invocation.SourceCase == V1.Payload.SourceOneofCase.Blob
-            ? await _runtime.Blobs.GetAsync(dotnet.Invocation.Blob, cancellationToken)
+            ? await _runtime.Blobs.GetAsync(dotnet.Invocation.Blob, cancellationToken, _cached)
             : _directory.Invocation;
         if (invocation == _directory.Invocation)
         {
@@ -257,6 +258,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         await EndTreeAsync(); // also of set-up commands, when it came to nothing more
         _boundary.Remove();
         _ports.Dispose();
+        _cached.Dispose();
         await _log.EndAsync();
         end = Completed(end);
         try
