@@ -1,4 +1,5 @@
 using Fluster.Worker;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -24,6 +25,7 @@ static async Task<int> RunWorkerAsync(string[] args)
         builder.AddServiceDefaults();
         builder.Services.AddWorker();
         using var host = builder.Build();
+        _ = host.Services.GetRequiredService<IOptions<WorkerOptions>>().Value; // what is wrong with it is said in one line, before the host would say it in forty
         await host.RunAsync();
         return Environment.ExitCode;
     }

@@ -15,7 +15,7 @@ internal sealed class Capacity
     {
         foreach (var worker in state.Workers.Ascending())
         {
-            if (worker.State == WorkerState.Alive && worker.Held.Length < worker.Traits.MaxConcurrentJobs && usable(worker.Uid))
+            if (worker is { State: WorkerState.Alive, Draining: false } && worker.Held.Length < worker.Traits.MaxConcurrentJobs && usable(worker.Uid))
             {
                 _slots.Add(new Slot(worker));
             }

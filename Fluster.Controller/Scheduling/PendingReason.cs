@@ -37,7 +37,7 @@ internal static class PendingReason
 
     private static string Binding(ClusterState state, ResourceShape shape, Func<long, bool> usable)
     {
-        var workers = state.Workers.Ascending().Where(worker => worker.State == WorkerState.Alive && usable(worker.Uid)).ToList();
+        var workers = state.Workers.Ascending().Where(worker => worker is { State: WorkerState.Alive, Draining: false } && usable(worker.Uid)).ToList();
         if (workers.Count == 0)
         {
             return "No worker is connected.";

@@ -133,7 +133,7 @@ internal sealed record WorkerRecord
     }
 
     /// <summary>Whether it takes work at all now.</summary>
-    public bool TakesWork(long now) => State == WorkerState.Alive && QuarantinedUntil <= now;
+    public bool TakesWork(long now) => State == WorkerState.Alive && !Draining && QuarantinedUntil <= now;
 
     /// <summary>Whether a task of this shape has room here now.</summary>
     public bool HasRoomFor(ResourceShape shape) =>

@@ -53,7 +53,7 @@ public class DrainTests
         Assert.Equal(JobState.Succeeded, status.State);
         Assert.Equal([worker.Id, cluster.Workers[1].Id], await File.ReadAllLinesAsync(directory.File("ran")));
         using var unknown = CliProcess.Start(context, "worker", "drain", "nobody");
-        Assert.Equal(1, await unknown.ExitAsync());
+        Assert.NotEqual(0, await unknown.ExitAsync());
         Assert.Contains("There is no worker 'nobody'", unknown.Error, StringComparison.Ordinal);
     }
 

@@ -30,6 +30,9 @@ internal sealed class LogSegment(string path, V1.LogTotals before) : IDisposable
 
     public bool IsFull => Length >= FullLength;
 
+    /// <summary>It can take chunks with data.</summary>
+    public bool HasFile => _file is not null;
+
     /// <summary>Its chunks were given up.</summary>
     public bool IsGone { get; private set; }
 
@@ -37,8 +40,16 @@ internal sealed class LogSegment(string path, V1.LogTotals before) : IDisposable
     {
         var segment = new LogSegment(path, before);
         segment._file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite);
-        segment.WriteRecord(before);
-        return segment;
+        try
+        {
+            segment.WriteRecord(before);
+            return segment;
+        }
+        catch
+        {
+            segment.Delete();
+            throw;
+        }
     }
 
     /// <summary>Reads a segment that an earlier run wrote. A record that was not written in full, and what follows it, is cut off.</summary>
@@ -96,20 +107,31 @@ internal sealed class LogSegment(string path, V1.LogTotals before) : IDisposable
     /// <returns>How many bytes that freed.</returns>
     public long TurnIntoGaps()
     {
-        var length = Length;
-        Dispose();
         var temporary = path + ".tmp";
-        _file = File.OpenHandle(temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        Length = 0;
-        WriteRecord(Before);
-        for (var i = 0; i < _entries.Count; i++)
+        var gaps = Create(temporary, Before); // beside the old one, which stays as it is should the disk refuse
+        try
         {
-            var start = Length;
-            _entries[i] = _entries[i] with { Start = start, Size = WriteRecord(GapOf(FirstSequence + i, _entries[i])) };
+            for (var i = 0; i < _entries.Count; i++)
+            {
+                gaps.Append(GapOf(FirstSequence + i, _entries[i]));
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            gaps.Delete();
+            throw;
         }
 
-        File.Move(temporary, path, overwrite: true);
-        IsGone = true;
+        var length = Length;
+        Dispose();
+        (_file, Length, IsGone) = (gaps._file, gaps.Length, true);
+        for (var i = 0; i < _entries.Count; i++)
+        {
+            _entries[i] = gaps._entries[i];
+        }
+
         return length - Length;
     }
 

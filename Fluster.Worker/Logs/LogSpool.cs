@@ -148,15 +148,22 @@ internal sealed class LogSpool : IDisposable
 
     private void Write(V1.LogChunk chunk)
     {
-        if (_last is null || _last.IsFull)
+        if (_last is not { HasFile: true, IsFull: false })
         {
             _last = AddSegment(LogSegment.Create(PathOf(chunk.Sequence), _totals.Clone()));
         }
 
         _kept += _last.Append(chunk);
-        while (_kept > _limit && _segments.FirstOrDefault(segment => segment != _last && !segment.IsGone) is { } oldest)
+        try
         {
-            _kept -= oldest.TurnIntoGaps();
+            while (_kept > _limit && _segments.FirstOrDefault(segment => segment != _last && !segment.IsGone) is { } oldest)
+            {
+                _kept -= oldest.TurnIntoGaps();
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It stays over its limit until the disk takes the gaps.
         }
     }
 

@@ -78,7 +78,17 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
             }
         }
 
-        end = await EndAsync(end);
+        await EndTreeAsync(); // also of set-up commands, when it came to nothing more
+        try
+        {
+            end = await EndAsync(end);
+        }
+        catch (Exception exception)
+        {
+            Log.AttemptFailed(_runtime.Logger, exception, _fence); // nobody is to wait for what only clears up
+            end = end with { At = _runtime.Time.GetUtcNow(), Failure = end.Failure ?? FailureOf(exception) };
+        }
+
         _report(new WorkerEvent.Ended(_fence, end));
     }
 
@@ -255,7 +265,6 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
 
     private async Task<AttemptEnd> EndAsync(AttemptEnd end)
     {
-        await EndTreeAsync(); // also of set-up commands, when it came to nothing more
         _boundary.Remove();
         _ports.Dispose();
         _cached.Dispose();
