@@ -3,14 +3,17 @@ using Google.Protobuf;
 
 namespace Fluster.Controller;
 
-/// <summary>Finds out whether everything that a job names is here. Bundles that were found whole are remembered.</summary>
-internal sealed class BlobChecks(BlobStore blobs)
+/// <summary>Finds out whether everything that a job names is here. Bundles that were found whole are remembered for some minutes.</summary>
+internal sealed class BlobChecks(BlobStore blobs, TimeProvider time)
 {
     private const int MostManifest = 16 << 20;
     private const int MostNamed = 5;
     private const long MostBundle = 1L << 30;
 
-    private readonly ConcurrentDictionary<string, bool> _whole = new(StringComparer.Ordinal);
+    /// <summary>How long a bundle counts as whole without a look. Each look keeps its blobs for an hour, which is much longer.</summary>
+    private static readonly TimeSpan s_remembered = TimeSpan.FromMinutes(10);
+
+    private readonly ConcurrentDictionary<string, long> _whole = new(StringComparer.Ordinal);
 
     /// <summary>What is wrong with the blobs of a job, as a sentence; null when nothing is.</summary>
     /// <param name="spec">The job.</param>
@@ -32,11 +35,12 @@ internal sealed class BlobChecks(BlobStore blobs)
 
     private string? BundleProblem(V1.BlobRef? reference, List<string> lacking)
     {
-        if (reference is null || _whole.ContainsKey(reference.Hash))
+        if (reference is null || _whole.TryGetValue(reference.Hash, out var seen) && time.GetElapsedTime(seen) < s_remembered)
         {
             return null;
         }
 
+        var looked = time.GetTimestamp();
         if (blobs.Read(reference.Hash, MostManifest) is not { } bytes)
         {
             lacking.Add(reference.Hash);
@@ -68,7 +72,7 @@ internal sealed class BlobChecks(BlobStore blobs)
         lacking.AddRange(manifest.Files.Where(file => blobs.Size(file.Blob.Hash) != file.Blob.Size).Select(file => file.Blob.Hash).Distinct(StringComparer.Ordinal));
         if (lacking.Count == before)
         {
-            _whole[reference.Hash] = true;
+            _whole[reference.Hash] = looked;
         }
 
         return null;

@@ -13,11 +13,16 @@ internal sealed class BlobStore
 
     private const int HashLength = 64;
 
+    /// <summary>How exactly it is known when a blob was last of use: writing that down for every question would cost more than the question.</summary>
+    private static readonly TimeSpan s_touchEvery = TimeSpan.FromMinutes(10);
+
     private readonly string _directory;
     private readonly string _incoming;
+    private readonly TimeProvider _time;
 
-    public BlobStore(string dataDirectory)
+    public BlobStore(string dataDirectory, TimeProvider? time = null)
     {
+        _time = time ?? TimeProvider.System;
         _directory = Path.Combine(dataDirectory, "blobs");
         _incoming = Path.Combine(_directory, "incoming");
         if (Directory.Exists(_incoming))
@@ -34,13 +39,53 @@ internal sealed class BlobStore
 
     public static bool IsHash(string text) => text.Length == HashLength && text.All(char.IsAsciiHexDigitLower);
 
-    public bool Has(string hash) => IsHash(hash) && File.Exists(PathOf(hash));
+    /// <summary>Whether a blob is here. It stays for at least an hour from now.</summary>
+    public bool Has(string hash) => Size(hash) is not null;
 
     /// <summary>Those of the hashes that are not here, in their order, each once.</summary>
     public IEnumerable<string> Missing(IEnumerable<string> hashes) => hashes.Distinct(StringComparer.Ordinal).Where(hash => !Has(hash));
 
-    /// <summary>The size of a blob; null when it is not here.</summary>
-    public long? Size(string hash) => IsHash(hash) && new FileInfo(PathOf(hash)) is { Exists: true } file ? file.Length : null;
+    /// <summary>The size of a blob; null when it is not here. It stays for at least an hour from now, since whoever asks relies on it.</summary>
+    public long? Size(string hash)
+    {
+        if (!IsHash(hash) || new FileInfo(PathOf(hash)) is not { Exists: true } file)
+        {
+            return null;
+        }
+
+        var now = _time.GetUtcNow().UtcDateTime;
+        if (file.LastWriteTimeUtc < now - s_touchEvery)
+        {
+            try
+            {
+                file.LastWriteTimeUtc = now;
+            }
+            catch (FileNotFoundException)
+            {
+                return null; // collected this moment
+            }
+        }
+
+        return file.Length;
+    }
+
+    /// <summary>Deletes the blobs that nothing names and that nobody has asked for since a time.</summary>
+    /// <returns>How many, and their bytes.</returns>
+    public (int Blobs, long Bytes) DeleteUnused(IReadOnlySet<string> named, DateTimeOffset since)
+    {
+        var (blobs, bytes) = (0, 0L);
+        foreach (var file in new DirectoryInfo(_directory).EnumerateFiles("*", SearchOption.AllDirectories))
+        {
+            if (IsHash(file.Name) && !named.Contains(file.Name) && file.LastWriteTimeUtc < since)
+            {
+                blobs++;
+                bytes += file.Length;
+                file.Delete();
+            }
+        }
+
+        return (blobs, bytes);
+    }
 
     /// <summary>Opens a blob for reading; null when it is not here.</summary>
     public FileStream? OpenRead(string hash)
@@ -72,7 +117,7 @@ internal sealed class BlobStore
             throw new BlobRefusedException($"Blob {blob.Hash} would have {blob.Size} bytes; a blob can have up to {MaxSize}.");
         }
 
-        return new BlobUpload(blob.Hash, blob.Size, Path.Combine(_incoming, Guid.NewGuid().ToString("N")), PathOf(blob.Hash));
+        return new BlobUpload(blob.Hash, blob.Size, Path.Combine(_incoming, Guid.NewGuid().ToString("N")), PathOf(blob.Hash), () => Has(blob.Hash));
     }
 
     private string PathOf(string hash) => Path.Combine(_directory, hash[..2], hash);
@@ -87,11 +132,12 @@ internal sealed class BlobUpload : IDisposable
     private readonly string _final;
     private readonly IncrementalHash _content = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly FileStream _file;
+    private readonly Func<bool> _alreadyHere;
     private long _received;
 
-    public BlobUpload(string hash, long size, string temporary, string final)
+    public BlobUpload(string hash, long size, string temporary, string final, Func<bool> alreadyHere)
     {
-        (_hash, _size, _temporary, _final) = (hash, size, temporary, final);
+        (_hash, _size, _temporary, _final, _alreadyHere) = (hash, size, temporary, final, alreadyHere);
         _file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
     }
 
@@ -127,7 +173,7 @@ internal sealed class BlobUpload : IDisposable
             throw new BlobRefusedException($"Blob {_hash} arrived damaged: its content has the SHA-256 {actual}. Send it again.");
         }
 
-        if (File.Exists(_final))
+        if (_alreadyHere())
         {
             return; // the same bytes were here first; disposing drops these
         }

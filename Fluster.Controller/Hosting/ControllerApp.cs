@@ -26,7 +26,7 @@ internal static class ControllerApp
         services.AddSingleton(provider => KeyFiles.Load(provider.GetRequiredService<OpenedCluster>().Directory, SettingsOf(provider).ClusterKey));
         services.AddSingleton(provider => LoopOf(provider, onFatal));
         services.AddSingleton(provider => new LogStore(DirectoryOf(provider)));
-        services.AddSingleton(provider => new BlobStore(DirectoryOf(provider)));
+        services.AddSingleton(provider => new BlobStore(DirectoryOf(provider), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new DiskSpace(DirectoryOf(provider), ByteSize.Parse(SettingsOf(provider).DiskReserve).Bytes, provider.GetRequiredService<TimeProvider>()));
         foreach (var type in s_parts)
         {
@@ -34,6 +34,7 @@ internal static class ControllerApp
         }
 
         services.AddHostedService(provider => provider.GetRequiredService<ControllerRuntime>());
+        services.AddHostedService<Upkeep>();
         services.AddGrpc(grpc =>
         {
             grpc.Interceptors.Add<RejectionInterceptor>();
@@ -60,7 +61,7 @@ internal static class ControllerApp
     [
         typeof(TokenVerifier), typeof(TokenIssuer), typeof(AttemptSpecs),
         typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(RuntimeListeners), typeof(ShutdownSignal),
-        typeof(BlobChecks), typeof(LastLines),
+        typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),
         typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(ClusterCalls),
         typeof(ControllerService), typeof(ControllerRuntime),

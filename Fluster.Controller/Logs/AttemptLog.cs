@@ -1,65 +1,75 @@
-using System.Buffers.Binary;
-using System.Diagnostics.CodeAnalysis;
-using System.Numerics;
-using System.Runtime.InteropServices;
-using Google.Protobuf;
-using Microsoft.Win32.SafeHandles;
+using System.Globalization;
 
 namespace Fluster.Controller;
 
 /// <summary>
-/// What one attempt wrote, in one file that only grows. A record is {length, CRC-32C, serialized LogChunk}; chunk number n is the n-th
-/// record. A record that a crash tore off is cut away when the file is opened, and the worker, which had no acknowledgement for it,
-/// sends it again.
+/// What one attempt wrote: chunks with numbers that grow by one, in a row of files. When it has more than it may have, the oldest file goes,
+/// and readers are told of a gap. A record that a crash tore off is cut away when the log is opened, and the worker, which had no
+/// acknowledgement for it, sends it again.
 /// </summary>
 internal sealed class AttemptLog : IDisposable
 {
-    private const int HeaderSize = 8;
-
-    /// <summary>A chunk's data is at most 64 KiB; anything much larger is not a record.</summary>
-    private const int MaxRecord = 1 << 20;
-
     private readonly Lock _gate = new();
-    private readonly SafeFileHandle _file;
-    private readonly List<Entry> _entries = [];
-    private long _length;
-    private long _lines;
+    private readonly string _path;
+    private readonly LogLimits _limits;
+    private readonly List<LogSegment> _segments;
+    private long _appended;
     private long _flushed;
 
-    private AttemptLog(SafeFileHandle file) => _file = file;
+    private AttemptLog(string path, LogLimits limits, List<LogSegment> segments) => (_path, _limits, _segments) = (path, limits, segments);
 
     /// <summary>Fires when chunks were added.</summary>
     public Pulse Changed { get; } = new();
 
-    /// <summary>How many chunks are here: the number of the next one.</summary>
+    /// <summary>The number of the next chunk.</summary>
     public long Count
     {
         get
         {
             lock (_gate)
             {
-                return _entries.Count;
+                return Last.End;
             }
         }
     }
 
-    /// <summary>How many lines are here, over all streams.</summary>
+    /// <summary>How many lines it has, over all streams, with those that were given up.</summary>
     public long Lines
     {
         get
         {
             lock (_gate)
             {
-                return _lines;
+                return Last.Lines;
             }
         }
     }
 
-    public static AttemptLog Open(string path)
+    private LogSegment Last => _segments[^1];
+
+    public static bool Exists(string path) => File.Exists(path) || LaterFiles(path).Any();
+
+    public static AttemptLog Open(string path, LogLimits? limits = null)
     {
-        var log = new AttemptLog(File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read));
-        log.Recover();
-        return log;
+        var later = LaterFiles(path).Select(file => (File: file, Start: StartOf(file))).OrderBy(file => file.Start.First).ToList();
+        var segments = later.ConvertAll(file => new LogSegment(file.File, file.Start.First, file.Start.LinesBefore));
+        if (segments.Count == 0 || File.Exists(path))
+        {
+            segments.Insert(0, new LogSegment(path, 0, 0));
+        }
+
+        return new AttemptLog(path, limits ?? new LogLimits(), segments);
+    }
+
+    /// <summary>What a file of a log begins with: its name says so after that of the first file.</summary>
+    public static (long First, long LinesBefore) StartOf(string file)
+    {
+        var parts = Path.GetFileName(file).Split('.');
+        return parts.Length == 4
+            && long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var first)
+            && long.TryParse(parts[3], NumberStyles.None, CultureInfo.InvariantCulture, out var lines)
+            ? (first, lines)
+            : (0, 0);
     }
 
     /// <summary>Adds a chunk. One that is here already is taken for the repetition that it is.</summary>
@@ -68,18 +78,22 @@ internal sealed class AttemptLog : IDisposable
     {
         lock (_gate)
         {
-            if (chunk.Sequence != _entries.Count)
+            if (chunk.Sequence != Last.End)
             {
-                return chunk.Sequence >= 0 && chunk.Sequence < _entries.Count;
+                return chunk.Sequence >= 0 && chunk.Sequence < Last.End;
             }
 
-            var size = chunk.CalculateSize();
-            var record = new byte[HeaderSize + size];
-            chunk.WriteTo(record.AsSpan(HeaderSize));
-            BinaryPrimitives.WriteInt32LittleEndian(record, size);
-            BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(4), Checksum(record.AsSpan(HeaderSize)));
-            RandomAccess.Write(_file, record, _length);
-            Add(size, chunk.LineCount);
+            if (Last.Length >= _limits.PerSegment)
+            {
+                Roll();
+                while (_segments.Count > 1 && _segments.Sum(segment => segment.Length) > _limits.PerAttempt - _limits.PerSegment)
+                {
+                    DropOldest();
+                }
+            }
+
+            Last.Append(chunk);
+            _appended++;
         }
 
         Changed.Fire();
@@ -89,36 +103,102 @@ internal sealed class AttemptLog : IDisposable
     /// <summary>Puts everything that was added so far on disk.</summary>
     public void Flush()
     {
-        long length;
+        LogSegment last;
+        long appended;
         lock (_gate)
         {
-            length = _length;
-            if (length == _flushed)
+            (last, appended) = (Last, _appended);
+            if (appended == _flushed)
             {
                 return;
             }
         }
 
-        RandomAccess.FlushToDisk(_file);
+        try
+        {
+            last.Flush();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Given up meanwhile.
+        }
+
         lock (_gate)
         {
-            _flushed = Math.Max(_flushed, length);
+            _flushed = Math.Max(_flushed, appended);
         }
     }
 
-    /// <summary>Reads a chunk that is here.</summary>
-    /// <exception cref="InvalidDataException">The disk gave back something else than was written.</exception>
-    public V1.LogChunk Read(long sequence)
+    /// <summary>The first chunk with at least this number that is here; the number of the next one when there is none.</summary>
+    public long NextKept(long sequence)
     {
-        Entry entry;
         lock (_gate)
         {
-            entry = _entries[checked((int)sequence)];
+            foreach (var segment in _segments)
+            {
+                if (sequence < segment.End)
+                {
+                    return Math.Max(sequence, segment.First);
+                }
+            }
+
+            return Last.End;
+        }
+    }
+
+    /// <summary>How many lines are in a gap between two chunks; 0 when nobody knows any more.</summary>
+    public long LinesBetween(long from, long to)
+    {
+        lock (_gate)
+        {
+            var before = from == 0 ? 0 : _segments.Find(segment => segment.End == from)?.Lines;
+            var after = _segments.Find(segment => segment.First == to)?.LinesBefore;
+            return before is null || after is null ? 0 : after.Value - before.Value;
+        }
+    }
+
+    /// <summary>Reads a chunk; null when it is not here any more.</summary>
+    /// <exception cref="InvalidDataException">The disk gave back something else than was written.</exception>
+    public V1.LogChunk? Read(long sequence)
+    {
+        LogSegment? segment;
+        long offset;
+        lock (_gate)
+        {
+            segment = _segments.Find(segment => sequence >= segment.First && sequence < segment.End);
+            if (segment is null)
+            {
+                return null;
+            }
+
+            offset = segment.Find(sequence).Offset;
         }
 
-        return TryRead(entry.Offset, out var chunk, out _)
-            ? chunk
-            : throw new InvalidDataException($"Chunk {sequence} of a log, at byte {entry.Offset} of its file, is damaged.");
+        try
+        {
+            return segment.Read(offset);
+        }
+        catch (ObjectDisposedException)
+        {
+            return null; // given up between the look and the reading
+        }
+    }
+
+    /// <summary>Gives up a file of the log and those before it.</summary>
+    public void DropThrough(long firstOfSegment)
+    {
+        lock (_gate)
+        {
+            if (Last.First <= firstOfSegment && Last.Length > 0)
+            {
+                Roll();
+            }
+
+            while (_segments.Count > 1 && _segments[0].First <= firstOfSegment)
+            {
+                DropOldest();
+            }
+        }
     }
 
     /// <summary>The chunk in which the last <paramref name="lines"/> lines begin, and how many of its lines come before them.</summary>
@@ -126,13 +206,14 @@ internal sealed class AttemptLog : IDisposable
     {
         lock (_gate)
         {
-            var first = Math.Max(0, _lines - lines);
-            var low = 0;
-            var high = _entries.Count;
+            var wanted = Math.Max(0, Last.Lines - lines);
+            var segment = _segments.Find(segment => segment.Lines > wanted) ?? Last;
+            var (low, high) = (segment.First, segment.End);
             while (low < high)
             {
                 var middle = (low + high) / 2;
-                if (_entries[middle].LinesBefore + _entries[middle].Lines <= first)
+                var chunk = segment.Find(middle);
+                if (chunk.LinesBefore + chunk.Lines <= wanted)
                 {
                     low = middle + 1;
                 }
@@ -142,87 +223,34 @@ internal sealed class AttemptLog : IDisposable
                 }
             }
 
-            return low == _entries.Count ? (low, 0) : (low, (int)(first - _entries[low].LinesBefore));
+            return low == segment.End ? (low, 0) : (low, (int)Math.Max(0, wanted - segment.Find(low).LinesBefore));
         }
     }
 
-    public void Dispose() => _file.Dispose();
-
-    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    public void Dispose()
     {
-        var crc = uint.MaxValue;
-        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
-        foreach (var word in words)
+        foreach (var segment in _segments)
         {
-            crc = BitOperations.Crc32C(crc, word);
+            segment.Dispose();
         }
-
-        foreach (var rest in bytes[(words.Length * sizeof(ulong))..])
-        {
-            crc = BitOperations.Crc32C(crc, rest);
-        }
-
-        return ~crc;
     }
 
-    private void Recover()
+    private static IEnumerable<string> LaterFiles(string path) =>
+        Path.GetDirectoryName(path) is { } directory && Directory.Exists(directory) ? Directory.EnumerateFiles(directory, Path.GetFileName(path) + ".*") : [];
+
+    /// <summary>Goes on in a new file. The old one is on the disk then.</summary>
+    private void Roll()
     {
-        while (TryRead(_length, out var chunk, out var size) && chunk.Sequence == _entries.Count)
-        {
-            Add(size, chunk.LineCount);
-        }
-
-        if (RandomAccess.GetLength(_file) != _length)
-        {
-            RandomAccess.SetLength(_file, _length);
-        }
-
-        _flushed = _length;
+        var last = Last;
+        last.Flush();
+        _segments.Add(new LogSegment(string.Create(CultureInfo.InvariantCulture, $"{_path}.{last.End}.{last.Lines}"), last.End, last.Lines));
+        DurableFile.SyncDirectory(Path.GetDirectoryName(_path)!);
+        _flushed = _appended;
     }
 
-    private void Add(int size, int lines)
+    private void DropOldest()
     {
-        _entries.Add(new Entry(_length, _lines, lines));
-        _length += HeaderSize + size;
-        _lines += lines;
+        _segments[0].Delete();
+        _segments.RemoveAt(0);
     }
-
-    private bool TryRead(long offset, [NotNullWhen(true)] out V1.LogChunk? chunk, out int size)
-    {
-        chunk = null;
-        Span<byte> header = stackalloc byte[HeaderSize];
-        size = 0;
-        if (ReadFully(header, offset) < HeaderSize)
-        {
-            return false;
-        }
-
-        size = BinaryPrimitives.ReadInt32LittleEndian(header);
-        if (size is <= 0 or > MaxRecord)
-        {
-            return false;
-        }
-
-        var body = new byte[size];
-        if (ReadFully(body, offset + HeaderSize) < size || Checksum(body) != BinaryPrimitives.ReadUInt32LittleEndian(header[4..]))
-        {
-            return false;
-        }
-
-        chunk = V1.LogChunk.Parser.ParseFrom(body);
-        return true;
-    }
-
-    private int ReadFully(Span<byte> buffer, long offset)
-    {
-        var total = 0;
-        while (total < buffer.Length && RandomAccess.Read(_file, buffer[total..], offset + total) is var read and > 0)
-        {
-            total += read;
-        }
-
-        return total;
-    }
-
-    private readonly record struct Entry(long Offset, long LinesBefore, int Lines);
 }

@@ -93,7 +93,20 @@ internal sealed class JobLogReader(LogStore store, Func<JobLogView?> view, Pulse
                     wakes.Add(log.Changed.Next);
                     for (var count = log.Count; next < count && bytes < BatchBytes; next++)
                     {
-                        var chunk = log.Read(next);
+                        if (log.NextKept(next) is var kept && kept > next)
+                        {
+                            batch.Add(LogChunks.Missing(attempt, next, kept - next, log.LinesBetween(next, kept)));
+                            skip.Remove(attempt.TaskIndex);
+                            next = kept - 1;
+                            continue;
+                        }
+
+                        if (log.Read(next) is not { } chunk)
+                        {
+                            next--; // given up this moment: the next look finds the gap
+                            continue;
+                        }
+
                         if (skip.Remove(attempt.TaskIndex, out var lines))
                         {
                             chunk = LogChunks.WithoutFirstLines(chunk, lines);

@@ -23,7 +23,10 @@ internal sealed class LastLines(LogStore logs)
         var (sequence, skip) = lease.Log.Tail(MostLines);
         for (var count = lease.Log.Count; sequence < count; sequence++)
         {
-            lines.AddRange(reader.Read(lease.Log.Read(sequence)).Select(line => line.Text.Length <= MostLine ? line.Text : line.Text[..MostLine]));
+            if (lease.Log.Read(sequence) is { } chunk)
+            {
+                lines.AddRange(reader.Read(chunk).Select(line => line.Text.Length <= MostLine ? line.Text : line.Text[..MostLine]));
+            }
         }
 
         return [.. lines.Skip(skip).TakeLast(MostLines)];

@@ -23,7 +23,7 @@ internal static class LogChunks
         return rest;
     }
 
-    /// <summary>Stands for chunks that an attempt wrote and that never came: its worker is gone.</summary>
+    /// <summary>Stands for chunks that an attempt wrote and that are not here: they never came, or were given up.</summary>
     public static V1.LogChunk Missing(AttemptLogView attempt, long sequence, long chunks, long lines) => new()
     {
         Fence = attempt.Fence.Value,

@@ -23,7 +23,7 @@ public sealed class AttemptLogTests : IDisposable
 
         Assert.Equal(2, log.Count);
         Assert.Equal(3, log.Lines);
-        Assert.Equal("three\n", log.Read(1).Data.ToStringUtf8());
+        Assert.Equal("three\n", log.Read(1)!.Data.ToStringUtf8());
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class AttemptLogTests : IDisposable
         int first;
         using (var log = AttemptLog.Open(Path))
         {
-            first = 8 + log.Read(0).CalculateSize();
+            first = 8 + log.Read(0)!.CalculateSize();
         }
 
         for (var length = first; length < whole.Length; length++)
@@ -72,7 +72,7 @@ public sealed class AttemptLogTests : IDisposable
 
             Assert.Equal(1, log.Count);
             Assert.True(log.Append(Chunk(1, "two again\n")));
-            Assert.Equal("two again\n", log.Read(1).Data.ToStringUtf8());
+            Assert.Equal("two again\n", log.Read(1)!.Data.ToStringUtf8());
         }
     }
 
@@ -109,6 +109,57 @@ public sealed class AttemptLogTests : IDisposable
         log.Append(Chunk(2, "5\n6\n"));
 
         Assert.Equal((chunk, skip), log.Tail(lines));
+    }
+
+    [Fact]
+    public void Append_PastTheLimit_GivesUpTheOldestFiles_AndSaysHowManyLines()
+    {
+        var limits = new LogLimits { PerAttempt = 1000, PerSegment = 200 };
+        using (var log = AttemptLog.Open(Path, limits))
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                Assert.True(log.Append(Chunk(i, $"{i}\n")));
+            }
+
+            Assert.True(log.Append(Chunk(0, "0\n"))); // a repetition, of what is not here any more
+            Check(log);
+        }
+
+        Assert.InRange(Directory.EnumerateFiles(_directory.Path).Sum(file => new FileInfo(file).Length), 1, 1200);
+        using var reopened = AttemptLog.Open(Path, limits);
+        Check(reopened);
+        Assert.True(reopened.Append(Chunk(200, "200\n")));
+
+        static void Check(AttemptLog log)
+        {
+            var first = log.NextKept(0);
+            Assert.InRange(first, 100, 199);
+            Assert.Equal(first, log.LinesBetween(0, first));
+            Assert.Null(log.Read(first - 1));
+            Assert.Equal($"{first}\n", log.Read(first)!.Data.ToStringUtf8());
+            Assert.Equal((200, 200), (log.Count, log.Lines));
+            Assert.Equal((197, 0), log.Tail(3));
+            Assert.Equal((first, 0), log.Tail(1000));
+        }
+    }
+
+    [Fact]
+    public void DropThrough_TheLastFile_LeavesTheNumbers()
+    {
+        using (var log = AttemptLog.Open(Path))
+        {
+            log.Append(Chunk(0, "one\n"));
+            log.Append(Chunk(1, "two\nthree\n"));
+
+            log.DropThrough(0);
+        }
+
+        using var reopened = AttemptLog.Open(Path);
+        Assert.Equal((2, 3, 2), (reopened.Count, reopened.Lines, reopened.NextKept(0)));
+        Assert.Equal(3, reopened.LinesBetween(0, 2));
+        Assert.True(reopened.Append(Chunk(2, "four\n")));
+        Assert.Equal(2, reopened.NextKept(0));
     }
 
     internal static LogChunk Chunk(long sequence, string text, ulong fence = 1, int task = 0) => new()

@@ -129,4 +129,35 @@ public sealed class BlobStoreTests : IDisposable
         upload.Write(bytes);
         upload.Complete();
     }
+
+    [Fact]
+    public void DeleteUnused_TakesOnlyWhatNothingNamesAndNobodyAskedFor()
+    {
+        var hour = TimeSpan.FromHours(1);
+        var now = TimeProvider.System.GetUtcNow();
+        var (named, asked, unused, fresh) = (Old("named"), Old("asked"), Old("unused"), Put("fresh"));
+        Assert.True(_store.Has(asked)); // a client that hears this will not send it
+
+        var deleted = _store.DeleteUnused(new HashSet<string>(StringComparer.Ordinal) { named }, now - hour);
+
+        Assert.Equal((1, 6L), deleted);
+        Assert.Equal([unused], _store.Missing([named, asked, unused, fresh]));
+
+        string Old(string text)
+        {
+            var hash = Put(text);
+            File.SetLastWriteTimeUtc(Path.Combine(_directory.Path, "blobs", hash[..2], hash), (now - 2 * hour).UtcDateTime);
+            return hash;
+        }
+
+        string Put(string text)
+        {
+            var bytes = Encoding.UTF8.GetBytes(text);
+            var hash = Convert.ToHexStringLower(SHA256.HashData(bytes));
+            using var upload = _store.Begin(new Fluster.Cluster.V1.BlobRef { Hash = hash, Size = bytes.Length });
+            upload.Write(bytes);
+            upload.Complete();
+            return hash;
+        }
+    }
 }

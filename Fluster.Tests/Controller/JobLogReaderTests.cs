@@ -89,6 +89,55 @@ public sealed class JobLogReaderTests : IDisposable
     }
 
     [Fact]
+    public async Task Read_WhatWasGivenUp_IsAGapWithItsLines_AndTheRestFollows()
+    {
+        Write(1, "a\n", "b\nc\n");
+        _job = new(Ended: false, [new(0, new(1), null)]);
+        var cursor = new LogCursor();
+        Assert.Equal("a\nb\nc\n", await TextAsync(follow: false, cursor));
+
+        _store.Sweep(TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(15));
+        Write(1, from: 2, "d\n");
+        var fromTheBeginning = await ChunksAsync(new LogCursor());
+        var resumed = await ChunksAsync(cursor);
+
+        Assert.Equal([(true, 3, ""), (false, 1, "d\n")], fromTheBeginning.Select(chunk => (chunk.Gap, chunk.LineCount, chunk.Data.ToStringUtf8())));
+        Assert.Equal([(false, 1, "d\n")], resumed.Select(chunk => (chunk.Gap, chunk.LineCount, chunk.Data.ToStringUtf8())));
+    }
+
+    [Fact]
+    public void Sweep_GivesUpTheOldestFirst_DownToTheLimit()
+    {
+        using var store = new LogStore(_directory.File("small"), new LogLimits { Total = 150 });
+        for (var fence = 1UL; fence <= 5; fence++)
+        {
+            using var lease = store.Open(new Fence(fence));
+            lease.Log.Append(AttemptLogTests.Chunk(0, new string('x', 30) + "\n", fence));
+            lease.Log.Flush();
+        }
+
+        foreach (var file in new DirectoryInfo(_directory.File("small")).EnumerateFiles("*.log", SearchOption.AllDirectories))
+        {
+            file.LastWriteTimeUtc = DateTime.UnixEpoch.AddDays(20_000 + int.Parse(file.Name[..16])); // by fence, and long ago
+        }
+
+        store.Sweep(DateTimeOffset.UnixEpoch.AddDays(20_006));
+
+        var kept = new List<ulong>();
+        for (var fence = 1UL; fence <= 5; fence++)
+        {
+            using var lease = store.OpenIfExists(new Fence(fence));
+            Assert.Equal(1, lease!.Log.Count);
+            if (lease.Log.NextKept(0) == 0)
+            {
+                kept.Add(fence);
+            }
+        }
+
+        Assert.Equal([4UL, 5UL], kept);
+    }
+
+    [Fact]
     public async Task Read_TwoAttemptsOfATask_GivesOneAfterTheOther()
     {
         Write(1, "first\n");
@@ -168,6 +217,19 @@ public sealed class JobLogReaderTests : IDisposable
         {
             Assert.True(lease.Log.Append(AttemptLogTests.Chunk(from + index, text, fence)));
         }
+    }
+
+    private async Task<List<LogChunk>> ChunksAsync(LogCursor cursor)
+    {
+        using var reader = new JobLogReader(_store, () => _job, _changed, TimeProvider.System);
+        using var limit = new CancellationTokenSource(s_limit);
+        var chunks = new List<LogChunk>();
+        await foreach (var batch in reader.ReadAsync(cursor, follow: false, tailLines: 0, limit.Token))
+        {
+            chunks.AddRange(batch);
+        }
+
+        return chunks;
     }
 
     private async Task<string> TextAsync(bool follow, LogCursor? cursor = null, int tail = 0)

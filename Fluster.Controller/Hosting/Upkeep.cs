@@ -1,0 +1,37 @@
+namespace Fluster.Controller;
+
+/// <summary>What is done now and then: old logs and unused blobs go.</summary>
+internal sealed partial class Upkeep(LogStore logs, BlobCollector blobs, TimeProvider time, ILogger<Upkeep> logger) : BackgroundService
+{
+    private static readonly TimeSpan s_interval = TimeSpan.FromMinutes(10);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            await Task.Delay(s_interval, time, stoppingToken);
+            try
+            {
+                var logBytes = logs.Sweep(time.GetUtcNow());
+                var (count, blobBytes) = blobs.Collect();
+                if (logBytes > 0 || count > 0)
+                {
+                    Log.Collected(logger, logBytes, count, blobBytes);
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                Log.Failed(logger, exception);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(150, LogLevel.Information, "Gave up {LogBytes} bytes of old logs, and {Blobs} blobs ({BlobBytes} bytes) that nothing names")]
+        public static partial void Collected(ILogger logger, long logBytes, int blobs, long blobBytes);
+
+        [LoggerMessage(151, LogLevel.Warning, "Old logs and unused blobs could not be deleted; it is tried again")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}
