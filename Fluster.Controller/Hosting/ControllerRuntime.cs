@@ -32,6 +32,7 @@ internal sealed partial class ControllerRuntime(
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         links.Changed = scheduler.WorkersChanged;
+        links.IsTrusted = uid => loop.Current.Workers.Find(uid) is not { } worker || worker.QuarantinedUntil <= loop.Now().Time;
         loop.Start(StartEffect, [.. listeners.All]);
         var state = loop.Current;
         Log.Started(logger, state.Meta.ClusterId, state.Meta.Epoch, state.Jobs.Count, state.Workers.Count);
@@ -94,6 +95,7 @@ internal sealed partial class ControllerRuntime(
                 }
             }
 
+            scheduler.WorkersChanged(); // what time alone has changed, such as the end of a quarantine, is seen now at the latest
             await Task.Delay(s_owedInterval, time, cancellationToken);
         }
     }

@@ -12,10 +12,13 @@ internal sealed class WorkerLinks(TimeProvider time)
     /// <summary>Called when a worker came, went, or takes work or not.</summary>
     public Action Changed { get; set; } = () => { };
 
+    /// <summary>Whether the cluster's own rules give a worker work now: one in quarantine gets none.</summary>
+    public Func<long, bool> IsTrusted { get; set; } = _ => true;
+
     public int Count => _connections.Count;
 
     /// <summary>Whether work sent to a worker reaches it now, and it wants some.</summary>
-    public bool TakesWork(long workerUid) => _connections.ContainsKey(workerUid) && (!_news.TryGetValue(workerUid, out var news) || news.Health?.AcceptsWork != false);
+    public bool TakesWork(long workerUid) => _connections.ContainsKey(workerUid) && IsTrusted(workerUid) && (!_news.TryGetValue(workerUid, out var news) || news.Health?.AcceptsWork != false);
 
     public bool IsConnected(long workerUid) => _connections.ContainsKey(workerUid);
 

@@ -31,6 +31,37 @@ public class WorkerLinkTests
     }
 
     [Fact]
+    public async Task WorkerInQuarantine_GetsNothing_AndTheListSaysSo()
+    {
+        await using var controller = await ControllerProcess.StartAsync();
+        await using var client = controller.Client();
+        await using var broken = await FakeWorker.ConnectAsync(controller, "broken");
+        for (var i = 0; i < 3; i++)
+        {
+            var job = await client.SubmitAsync(Hello());
+            var fence = (await broken.WaitForAttemptAsync(job.Id.ToString())).Fence;
+            await broken.ReportAsync(new V1.AttemptObservation
+            {
+                Fence = fence,
+                Phase = V1.AttemptPhase.Ended,
+                Outcome = new V1.AttemptOutcome { Failure = new V1.Failure { Kind = V1.FailureKind.ProgramNotFound, Message = "no such program" }, Logs = new V1.LogTotals() },
+            });
+            await client.WaitAsync(job.Id);
+        }
+
+        // Both are empty: without the quarantine some of these would go to the first.
+        await using var sound = await FakeWorker.ConnectAsync(controller, "sound");
+        for (var i = 0; i < 4; i++)
+        {
+            await sound.WaitForAttemptAsync((await client.SubmitAsync(Hello())).Id.ToString());
+        }
+
+        using var channel = controller.Channel();
+        var workers = await ControllerProcess.Service(channel).ListWorkersAsync(new V1.ListWorkersRequest(), controller.Headers());
+        Assert.Equal([("broken", "Quarantined"), ("sound", "Alive")], workers.Workers.Select(worker => (worker.WorkerId, worker.State)));
+    }
+
+    [Fact]
     public async Task JobToken_OfALiveAttempt_SubmitsChildrenAndEndpoints_AndNothingAfterItsEnd()
     {
         await using var controller = await ControllerProcess.StartAsync();
