@@ -9,6 +9,7 @@ PATH=$PATH:/usr/sbin:/sbin
 packages=(
   redis-server:redis-server
   docker.io:dockerd
+  debootstrap:debootstrap
   chromium:chromium
   curl:curl
   nodejs:node

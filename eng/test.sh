@@ -19,10 +19,47 @@ stop_compiler_server() {
 }
 
 results=$(mktemp -d)
-trap 'stop_compiler_server; rm -rf "$results"' EXIT
+trap 'stop_compiler_server; stop_engine; rm -rf "$results"' EXIT
 started=$SECONDS
 
 [ ! -x eng/install-services.sh ] || eng/install-services.sh
+
+# Tests of containers need a Docker Engine. Where none answers and one may be started, this run has its own: another socket, images kept
+# in the user's cache for the next run, no bridge and no firewall rules (the tests use the machine's network). Without one they are skipped.
+engine_socket=/var/run/docker.sock engine_pid=
+answers() { curl -fsS --max-time 5 --unix-socket "$1" http://docker/_ping >/dev/null 2>&1; }
+start_engine() {
+  command -v curl >/dev/null || return 1
+  ! answers "$engine_socket" || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v dockerd >/dev/null; then
+    return 1
+  fi
+  local own=$results/engine data=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fluster/engine i
+  mkdir -p "$own" "$data"
+  exec 8>"$data.lock"
+  flock -n 8 || data=$own/data # another run has it
+  engine_socket=$own/docker.sock
+  dockerd --data-root "$data" --exec-root "$own/exec" --pidfile "$own/pid" -H "unix://$engine_socket" --bridge=none --iptables=false --ip6tables=false >"$own/log" 2>&1 8>&- &
+  engine_pid=$!
+  for i in $(seq 150); do
+    ! answers "$engine_socket" || return 0
+    kill -0 "$engine_pid" 2>/dev/null || break
+    sleep 0.2
+  done
+  echo "the Docker Engine did not start: $(tail -1 "$own/log")"
+  return 1
+}
+stop_engine() {
+  [ -n "$engine_pid" ] || return 0
+  kill "$engine_pid" 2>/dev/null && wait "$engine_pid" 2>/dev/null
+  engine_pid=
+}
+images_pid=
+if start_engine; then
+  export FLUSTER_TESTS_DOCKER_SOCKET=$engine_socket # read by Fluster.Tests/Support/EngineFactAttribute.cs
+  DOCKER_HOST=unix://$engine_socket eng/build-images.sh runtime 8>&- & # beside the build
+  images_pid=$!
+fi
 
 echo "building"
 if ! dotnet build Fluster.sln -m:2 -nologo -v quiet -clp:NoSummary; then
@@ -30,6 +67,7 @@ if ! dotnet build Fluster.sln -m:2 -nologo -v quiet -clp:NoSummary; then
   exit 1
 fi
 ./fluster --version >/dev/null || exit 1
+[ -z "$images_pid" ] || wait "$images_pid" || echo "the image for the tests of containers could not be built: they are skipped"
 built=$SECONDS
 
 echo "testing"

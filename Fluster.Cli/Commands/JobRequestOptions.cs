@@ -24,9 +24,11 @@ internal sealed class JobRequestOptions
     private readonly Option<TimeSpan?> _timeout = new("--timeout") { Description = "The longest time that an attempt may run, for example 90s, 5m or 1.5h. Default: none.", HelpName = "time", CustomParser = ParseTime };
     private readonly Option<string?> _workingDirectory = new("--working-directory", "-w") { Description = "A directory that is copied to the worker; the program runs in the copy.", HelpName = "directory" };
 
+    private readonly Option<string?> _image = new("--image") { Description = "A container image to run in, for example ubuntu:24.04. Default: none, a process of the worker's machine.", HelpName = "name" };
+
     public void AddTo(Command command)
     {
-        foreach (Option option in (IEnumerable<Option>)[_name, _cpu, _memory, _environment, _ports, _replicas, _retries, _timeout, _workingDirectory])
+        foreach (Option option in (IEnumerable<Option>)[_name, _cpu, _memory, _environment, _ports, _replicas, _retries, _timeout, _workingDirectory, _image])
         {
             command.Options.Add(option);
         }
@@ -58,6 +60,7 @@ internal sealed class JobRequestOptions
             {
                 Variables = ReadVariables(parsed.GetValue(_environment) ?? []),
                 WorkingFiles = parsed.GetValue(_workingDirectory),
+                Image = parsed.GetValue(_image),
             },
             Ports = parsed.GetValue(_ports) ?? [],
             Replicas = parsed.GetValue(_replicas),

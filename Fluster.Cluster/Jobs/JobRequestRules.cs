@@ -48,6 +48,11 @@ internal static class JobRequestRules
 
     private static string? EnvironmentProblem(JobEnvironment environment)
     {
+        if (environment.Image is { } image && ContainerImage.Problem(image) is { } problem)
+        {
+            return problem;
+        }
+
         foreach (var (name, value) in environment.Variables)
         {
             if (name.Length == 0 || name.Contains('=', StringComparison.Ordinal) || name.Contains('\0', StringComparison.Ordinal))

@@ -149,6 +149,11 @@ internal static class LaunchRules
             return null;
         }
 
+        if (environment.Image.Length > 0 && ContainerImage.Problem(environment.Image) is { } problem)
+        {
+            return problem;
+        }
+
         if (environment.Variables.Count > MostVariables)
         {
             return $"A job can have {MostVariables} environment variables; this one has {environment.Variables.Count}.";

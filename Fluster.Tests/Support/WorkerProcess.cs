@@ -24,6 +24,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
             ["Fluster__Worker__Memory"] = "8g",
             ["Fluster__Worker__MaxConcurrentJobs"] = "50",
             ["Fluster__Worker__PortRange"] = "10000-20000",
+            ["Fluster__Worker__DockerSocket"] = TestEngine.Socket,
         };
         foreach (var (name, value) in settings ?? new Dictionary<string, string?>(StringComparer.Ordinal))
         {

@@ -24,15 +24,30 @@ internal sealed record Ward(string Id, string CgroupDirectory)
     /// <summary>The mark of one attempt's processes.</summary>
     public string MarkOf(Fence fence) => $"{Id}.{fence}";
 
-    public string[] ToArguments() => [Id, CgroupDirectory];
+    /// <summary>A file that exists once the worker has made a container, and names the socket of the engine that has it; empty: there are never any.</summary>
+    public string EngineFile { get; init; } = "";
 
-    public static Ward FromArguments(ReadOnlySpan<string> arguments) => new(arguments[0], arguments[1]);
+    public string[] ToArguments() => [Id, CgroupDirectory, EngineFile];
+
+    public static Ward FromArguments(ReadOnlySpan<string> arguments) => new(arguments[0], arguments[1]) { EngineFile = arguments[2] };
+
+    /// <summary>Where the file about the engine is in a data directory.</summary>
+    public static string EngineFileIn(string dataDirectory) => Path.Combine(dataDirectory, "engine");
+
+    /// <summary>From now on a sweep also looks for containers.</summary>
+    public void RememberEngine(string socket)
+    {
+        if (EngineFile.Length > 0 && !File.Exists(EngineFile))
+        {
+            AtomicFile.Write(EngineFile, System.Text.Encoding.UTF8.GetBytes(socket));
+        }
+    }
 
     /// <summary>The ward that an earlier run in this data directory had; null when there was none.</summary>
     public static Ward? Load(string dataDirectory)
     {
         var path = Path.Combine(dataDirectory, FileName);
-        return File.Exists(path) && File.ReadAllLines(path) is [var id, var directory, ..] ? new Ward(id, directory) : null;
+        return File.Exists(path) && File.ReadAllLines(path) is [var id, var directory, ..] ? new Ward(id, directory) { EngineFile = EngineFileIn(dataDirectory) } : null;
     }
 
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
@@ -67,6 +82,7 @@ internal sealed record Ward(string Id, string CgroupDirectory)
     private bool SweepOnce(int spared, bool killLaunchers)
     {
         var groupsEmpty = CgroupDirectory.Length == 0 || CgroupTree.KillBelow(CgroupDirectory);
+        groupsEmpty &= EngineFile.Length == 0 || !File.Exists(EngineFile) || WardContainers.Remove(File.ReadAllText(EngineFile), Id);
         var table = ProcessTable.Read();
         var launchers = ProcessTable.Marked(table, FlusterEnvironment.AttemptMarker, LauncherMark).Where(entry => !entry.IsDead).ToList();
         var launcherIds = launchers.Select(entry => entry.Identity.Id).ToHashSet();

@@ -18,8 +18,9 @@ internal static class IsolationProbe
         // Another one at every start: the guard and the launcher of a run that died may still be clearing up after it.
         var id = Ward.NewId();
         var problems = new List<string>();
-        foreach (var candidate in Isolation.Candidates(id, wanted))
+        foreach (var bare in Isolation.Candidates(id, wanted))
         {
+            var candidate = bare with { Ward = bare.Ward with { EngineFile = Ward.EngineFileIn(directory) } };
             candidate.Ward.Save(directory); // before the first process that it has to find again
             var launcher = new ProcessLauncher(candidate.Ward, pump, loggers.CreateLogger<ProcessLauncher>());
             launcher.Start();

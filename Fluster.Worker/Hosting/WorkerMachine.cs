@@ -10,7 +10,7 @@ internal sealed class WorkerMachine(WorkerOptions options, string dataDirectory)
     private const int LeastFreePercent = 5; // spec section 4: under this it takes no work
     private const int MemoryPercent = 90;
 
-    public V1.WorkerCapabilities Capabilities(string isolation)
+    public V1.WorkerCapabilities Capabilities(string isolation, bool containers)
     {
         var capabilities = new V1.WorkerCapabilities
         {
@@ -29,6 +29,11 @@ internal sealed class WorkerMachine(WorkerOptions options, string dataDirectory)
             Version = typeof(WorkerMachine).Assembly.GetName().Version?.ToString(3) ?? "",
         };
         capabilities.Runtimes.Add("process");
+        if (containers)
+        {
+            capabilities.Runtimes.Add("docker");
+        }
+
         return capabilities;
     }
 

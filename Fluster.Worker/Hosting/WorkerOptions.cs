@@ -45,6 +45,9 @@ internal sealed class WorkerOptions
     /// <summary>How attempts are held together: <c>auto</c>, <c>cgroup2</c>, <c>cgroup1</c> or <c>marker</c>. Default: auto, the best that works here.</summary>
     public string Isolation { get; set; } = "auto";
 
+    /// <summary>The socket of the Docker Engine that runs jobs which name an image. Default: <c>/var/run/docker.sock</c>.</summary>
+    public string DockerSocket { get; set; } = DockerEngine.DefaultSocket;
+
     /// <summary>The program that runs .NET entrypoints. Default: the one that comes with the worker.</summary>
     public string JobHostPath { get; set; } = "";
 }

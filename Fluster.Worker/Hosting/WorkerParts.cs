@@ -16,6 +16,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     private readonly long _startedAt;
     private readonly WorkerMachine _machine;
     private readonly ProcessRuntime _runtime;
+    private readonly DockerRuntime _containers;
     private readonly WorkerGuard _guard;
     private readonly ControllerLink _link;
     private readonly LogSender _logs;
@@ -41,7 +42,8 @@ internal sealed class WorkerParts : IAsyncDisposable
         _guard = Own(new WorkerGuard(isolation.Ward, time, loggers.CreateLogger<WorkerGuard>()));
         _guard.Start();
         AttemptLoop? loop = null;
-        _runtime = new ProcessRuntime(Path.Combine(directory, "work"), (fence, spec) => loop!.OpenLog(fence, spec), time)
+        LogSpool OpenLog(Fence fence, V1.AttemptSpec spec) => loop!.OpenLog(fence, spec);
+        _runtime = new ProcessRuntime(Path.Combine(directory, "work"), OpenLog, time)
         {
             Isolation = isolation,
             Launcher = launcher,
@@ -61,12 +63,26 @@ internal sealed class WorkerParts : IAsyncDisposable
                 BaseVariables = BaseEnvironment.Of(Environment.GetEnvironmentVariables()),
             },
         };
-        loop = Own(new AttemptLoop(spool, memory, transfer, time, loggers.CreateLogger<AttemptLoop>()) { Runtime = _runtime });
+        _containers = Own(new DockerRuntime(new DockerEngine(options.DockerSocket), Path.Combine(directory, "work"), OpenLog, time)
+        {
+            Ward = isolation.Ward,
+            Directory = directory,
+            Pump = pump,
+            Ports = _runtime.Ports,
+            Blobs = blobs,
+            Bundles = _runtime.Bundles,
+            JobHostPath = _runtime.JobHostPath,
+            Logger = loggers.CreateLogger<DockerRuntime>(),
+            Surroundings = _runtime.Surroundings with { BaseVariables = new Dictionary<string, string>(StringComparer.Ordinal) },
+            ClusterId = () => loop!.Cluster?.ClusterId ?? "",
+        });
+        loop = Own(new AttemptLoop(spool, memory, transfer, time, loggers.CreateLogger<AttemptLoop>()) { Runtime = new RuntimeChoice(_runtime, _containers) });
         Loop = loop;
         _link = new ControllerLink(connection, () => Hello(id, memory, isolation), loop.Post, time, loggers.CreateLogger<ControllerLink>());
         _logs = new LogSender(connection, () => LogsHello(id, memory), loop.LogAcknowledged, time, loggers.CreateLogger<LogSender>());
         (loop.Link, loop.Logs) = (_link, _logs);
         loop.Recover();
+        _containers.ProbeAsync(CancellationToken.None).GetAwaiter().GetResult(); // so that the first Hello says what there is; patient for seconds only
         loop.Post(new WorkerEvent.HealthTaken(Health()));
     }
 
@@ -126,6 +142,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         using var timer = new PeriodicTimer(s_healthInterval, _time);
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
+            await _containers.ProbeAsync(cancellationToken);
             Loop.Post(new WorkerEvent.HealthTaken(Health()));
         }
     }
@@ -141,7 +158,10 @@ internal sealed class WorkerParts : IAsyncDisposable
             DiskTotalBytes = total,
             AcceptsWork = problem is null,
         };
+        health.Runtimes.Add(new V1.RuntimeHealth { Name = "process", Usable = true, Detail = _runtime.Isolation.Name });
+        health.Runtimes.Add(new V1.RuntimeHealth { Name = "docker", Usable = _containers.State.Usable, Detail = _containers.State.Detail });
         health.Problems.AddRange(_runtime.Problems);
+        health.Problems.AddRange(_containers.Problems);
         if (problem is not null)
         {
             health.Problems.Add(problem);
@@ -159,7 +179,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Epoch = cluster?.Epoch ?? 0,
             WorkerId = id,
             Incarnation = memory.Incarnation,
-            Capabilities = _machine.Capabilities(isolation.Name),
+            Capabilities = _machine.Capabilities(isolation.Name, _containers.State.Usable),
             ProtocolVersion = "1.0",
         };
         hello.Holdings.AddRange(Loop.Holdings);

@@ -38,6 +38,17 @@ internal sealed class AttemptLog
         return source;
     }
 
+    /// <summary>Takes output that comes in pieces and not through a pipe. The pieces are not kept. Lines that are whole go out at once: what comes together is put together.</summary>
+    public Task TakeAsync(IReadOnlyList<(V1.LogStream Stream, ReadOnlyMemory<byte> Data)> pieces) => _pump.RunAsync(() =>
+    {
+        foreach (var (stream, data) in pieces)
+        {
+            _streams[(int)stream - 1].Take(data.Span);
+        }
+
+        Array.ForEach(_streams, stream => stream.Flush());
+    });
+
     /// <summary>Writes a line of the worker's own to the stream "build".</summary>
     public Task SayAsync(string line) => _pump.RunAsync(() => _streams[(int)V1.LogStream.Build - 1].Take(Encoding.UTF8.GetBytes(line + "\n"), flush: true));
 

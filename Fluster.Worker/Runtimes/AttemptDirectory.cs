@@ -12,10 +12,25 @@ internal sealed class AttemptDirectory(string root)
     /// <summary>What JobHost is to call.</summary>
     public string Invocation { get; } = Path.Combine(root, "invocation");
 
+    /// <summary>Where a container's set-up commands tell how they get on.</summary>
+    public string Setup { get; } = Path.Combine(root, "setup");
+
     public void Create()
     {
         Directory.CreateDirectory(Work);
         Directory.CreateDirectory(Outcome);
+    }
+
+    /// <summary>Lets every user write where the program writes, for a container that runs as another user. Nobody outside of it gets through the directory around.</summary>
+    public void OpenToOthers()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            const UnixFileMode Everybody = (UnixFileMode)0b111_111_111;
+            File.SetUnixFileMode(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.SetUnixFileMode(Work, Everybody);
+            File.SetUnixFileMode(Outcome, Everybody);
+        }
     }
 
     /// <summary>Removes everything. What a job made unreadable is made readable first.</summary>

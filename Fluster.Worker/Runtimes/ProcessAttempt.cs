@@ -71,7 +71,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         }
         catch (Exception exception)
         {
-            end = end with { Failure = FailureOf(exception) };
+            end = end with { Failure = AttemptFailedException.FailureOf(exception) };
             if (end.Failure.Kind == FailureKind.WorkerFault)
             {
                 Log.AttemptFailed(_runtime.Logger, exception, _fence);
@@ -301,15 +301,6 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         _ => new JobFailure(FailureKind.WorkerFault, string.Create(CultureInfo.InvariantCulture, $"The worker could not start a process (step {stage}): {Libc.Describe(error)}")),
     };
 
-    private static JobFailure FailureOf(Exception exception) => exception switch
-    {
-        AttemptFailedException failed => failed.Failure,
-        InvalidBundleException invalid => new JobFailure(FailureKind.Bundle, invalid.Message),
-        PortsExhaustedException exhausted => new JobFailure(FailureKind.WorkerFault, exhausted.Message),
-        IOException { HResult: Libc.Enospc } => new JobFailure(FailureKind.DiskFull, "The worker's disk is full."),
-        _ => new JobFailure(FailureKind.WorkerFault, $"The worker could not run it: {exception.Message}"),
-    };
-
     /// <summary>The two pipes of one program.</summary>
     private sealed class Outputs(DescriptorPump pump, DescriptorReader output, DescriptorReader errors)
     {
@@ -332,10 +323,4 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         [LoggerMessage(242, LogLevel.Warning, "The files of attempt {Fence} could not be removed.")]
         public static partial void DirectoryLeft(ILogger logger, Exception exception, Fence fence);
     }
-}
-
-/// <summary>The attempt cannot go on, for a reason that is its outcome.</summary>
-internal sealed class AttemptFailedException(JobFailure failure) : Exception(failure.Message)
-{
-    public JobFailure Failure { get; } = failure;
 }

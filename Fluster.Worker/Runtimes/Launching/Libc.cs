@@ -108,6 +108,29 @@ internal static unsafe partial class Libc
     public static int Check(int result, string call) =>
         result >= 0 ? result : throw new IOException($"{call} failed: {Describe(Marshal.GetLastPInvokeError())}");
 
+    /// <summary>Opens a named pipe for reading. It has no end while it is open; reading never blocks.</summary>
+    public static int OpenFifo(string path)
+    {
+        var name = Marshal.StringToCoTaskMemUTF8(path);
+        try
+        {
+            return Check(open((byte*)name, 2 /* O_RDWR: also a writer, so that others may come and go */ | NonBlocking | CloseOnExec), "open");
+        }
+        finally
+        {
+            Marshal.FreeCoTaskMem(name);
+        }
+    }
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int mkfifo(string path, uint mode);
+
+    [LibraryImport(Library)]
+    public static partial uint geteuid();
+
+    [LibraryImport(Library)]
+    public static partial uint getegid();
+
     [LibraryImport(Library, SetLastError = true)]
     public static partial int close(int fd);
 

@@ -1,0 +1,369 @@
+using System.Runtime.Versioning;
+using Microsoft.Extensions.Logging;
+
+namespace Fluster.Worker;
+
+/// <summary>One attempt as a container, from its image to the container's removal. The container is its boundary: with its first process everything in it ends.</summary>
+[SupportedOSPlatform("linux")]
+#pragma warning disable CA1001 // The source has neither timer nor wait handle, and requests to end may come at any time.
+internal sealed partial class DockerAttempt : IRunningAttempt
+#pragma warning restore CA1001
+{
+    private const int FirstSignalCode = 129;
+    private const int LastSignalCode = 128 + 31;
+
+    /// <summary>How long a container may outlive SIGKILL before somebody is told.</summary>
+    private static readonly TimeSpan s_unkillable = TimeSpan.FromSeconds(60);
+
+    /// <summary>Between two requests to an engine that does not answer or cannot do it now.</summary>
+    private static readonly TimeSpan s_again = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>For the rest of the output after the end.</summary>
+    private static readonly TimeSpan s_outputPatience = TimeSpan.FromSeconds(10);
+
+    private readonly Fence _fence;
+    private readonly V1.AttemptSpec _spec;
+    private readonly DockerRuntime _runtime;
+    private readonly AttemptLog _log;
+    private readonly AttemptDirectory _directory;
+    private readonly Action<WorkerEvent> _report;
+    private readonly string _name;
+    private readonly CancellationTokenSource _stopping = new(); // cancelled by the first request to end
+    private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private PortLease _ports = PortLease.None;
+    private volatile bool _created;
+    private volatile bool _started;
+    private bool _outputLost;
+
+    public DockerAttempt(Fence fence, V1.AttemptSpec spec, DockerRuntime runtime, AttemptLog log, AttemptDirectory directory, Action<WorkerEvent> report)
+    {
+        (_fence, _spec, _runtime, _log, _directory, _report) = (fence, spec, runtime, log, directory, report);
+        _name = $"fluster-{runtime.Ward.Id}-{fence}";
+    }
+
+    /// <summary>What is wrong with the end of this attempt; null when nothing is.</summary>
+    public string? Problem { get; private set; }
+
+    private DockerEngine Engine => _runtime.Engine;
+
+    public void Terminate()
+    {
+        _stopping.Cancel();
+        if (_started)
+        {
+            _ = Detached.Run(TerminateTreeAsync);
+        }
+    }
+
+    public void Kill()
+    {
+        _stopping.Cancel();
+        _killed.TrySetResult();
+    }
+
+    public async Task RunAsync()
+    {
+        var end = new AttemptEnd { At = default };
+        try
+        {
+            end = await PrepareAndRunAsync();
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // Whoever asked knows why.
+        }
+        catch (Exception exception)
+        {
+            end = end with { Failure = exception is DockerEngineException engine ? new JobFailure(FailureKind.WorkerFault, engine.Message) : AttemptFailedException.FailureOf(exception) };
+            if (end.Failure.Kind == FailureKind.WorkerFault)
+            {
+                Log.AttemptFailed(_runtime.Logger, exception, _fence);
+            }
+        }
+
+        end = await EndAsync(end);
+        _report(new WorkerEvent.Ended(_fence, end));
+    }
+
+    private async Task<AttemptEnd> PrepareAndRunAsync()
+    {
+        var stopping = _stopping.Token;
+        var image = await GetImageAsync(stopping);
+        _directory.Create();
+        _directory.OpenToOthers(); // the image may run as another user
+        _ports = _runtime.Ports.Take(_spec.Ports);
+        if (_spec.Environment?.WorkingFiles is { } files)
+        {
+            await _runtime.Bundles.CopyAsync(files, _directory.Work, stopping);
+        }
+
+        var plan = new ContainerPlan(_spec, _fence, _runtime, _directory, image, _ports.Ports);
+        await plan.PrepareAsync(stopping);
+        using var setup = plan.HasSetup ? SetupChannel.Create(_directory, _log, _runtime.Pump, _spec.Environment.SetupCommands) : null;
+        stopping.ThrowIfCancellationRequested();
+        _runtime.Ward.RememberEngine(Engine.Socket); // before the first container that has to be found again
+        _created = true;
+        await Engine.CreateContainerAsync(_name, plan.Request(), CancellationToken.None);
+        await using var output = await Engine.AttachAsync(_name, CancellationToken.None);
+        stopping.ThrowIfCancellationRequested();
+        await StartAsync(plan);
+        var reading = ReadOutputAsync(output);
+        if (setup is null)
+        {
+            ReportRunning();
+        }
+
+        var exit = WaitForExitAsync();
+        if (setup is not null && await setup.EndedAsync(exit) is { } failed)
+        {
+            await KillAsync(exit);
+            throw new AttemptFailedException(failed);
+        }
+
+        if (setup is not null && !exit.IsCompleted)
+        {
+            ReportRunning();
+        }
+
+        await Task.WhenAny(exit, _killed.Task);
+        await KillAsync(exit);
+        await FinishOutputAsync(reading);
+        return await EndOfAsync(await exit, plan);
+    }
+
+    private async Task<DockerImage> GetImageAsync(CancellationToken cancellationToken)
+    {
+        var name = _spec.Environment.Image;
+        if (ContainerImage.Problem(name) is { } problem)
+        {
+            throw new AttemptFailedException(new JobFailure(FailureKind.Image, problem));
+        }
+
+        if (await Engine.FindImageAsync(name, cancellationToken) is { } here)
+        {
+            return here;
+        }
+
+        try
+        {
+            await _log.SayAsync($"Pulling {name}");
+            await Engine.PullImageAsync(name, cancellationToken);
+        }
+        catch (DockerEngineException exception) when (exception.Status is not null)
+        {
+            throw new AttemptFailedException(new JobFailure(FailureKind.Image, $"The image '{name}' is not on this worker and cannot be pulled: {exception.Message}"));
+        }
+
+        return await Engine.FindImageAsync(name, cancellationToken)
+            ?? throw new AttemptFailedException(new JobFailure(FailureKind.Image, $"The image '{name}' was pulled, but the Docker Engine does not have it."));
+    }
+
+    private async Task StartAsync(ContainerPlan plan)
+    {
+        try
+        {
+            await Engine.StartContainerAsync(_name, CancellationToken.None);
+        }
+        catch (DockerEngineException exception) when (exception.Status is not null)
+        {
+            throw new AttemptFailedException(plan.StartFailure(exception.Message));
+        }
+
+        _started = true;
+        if (_stopping.IsCancellationRequested)
+        {
+            await TerminateTreeAsync(); // the request came while the container was being started
+        }
+    }
+
+    private void ReportRunning() => _report(new WorkerEvent.Running(_fence, _runtime.Time.GetUtcNow(), _ports.Ports));
+
+    /// <summary>The exit code; null when the container was taken away. An engine that is away for a while is waited for: what it runs, it still runs, or says so when it is back.</summary>
+    private Task<int?> WaitForExitAsync() => UntilAnsweredAsync<int?>(async () =>
+    {
+        try
+        {
+            return await Engine.WaitAsync(_name, CancellationToken.None);
+        }
+        catch (DockerEngineException exception) when (exception.Status == System.Net.HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    });
+
+    /// <summary>Returns when the container does not run.</summary>
+    private async Task KillAsync(Task<int?> exit)
+    {
+        var since = _runtime.Time.GetTimestamp();
+        while (!exit.IsCompleted)
+        {
+            try
+            {
+                await Engine.KillAsync(_name, "SIGKILL", CancellationToken.None);
+            }
+            catch (DockerEngineException exception)
+            {
+                Log.EngineFailed(_runtime.Logger, exception.Message, _fence);
+            }
+
+            await Task.WhenAny(exit, Task.Delay(s_again, _runtime.Time));
+            NoteProblem(since);
+        }
+    }
+
+    /// <summary>SIGTERM to every process inside, as for attempts that are processes. Where they cannot be seen (the engine's machine is not this one, or another user's), to the program alone, through the container's init.</summary>
+    private async Task TerminateTreeAsync()
+    {
+        try
+        {
+            if (await Engine.FindContainerAsync(_name, CancellationToken.None) is { State.Pid: > 0 and var init } && !ContainerTree.Terminate(init, _runtime.Ward.MarkOf(_fence)))
+            {
+                await Engine.KillAsync(_name, "SIGTERM", CancellationToken.None);
+            }
+        }
+        catch (DockerEngineException exception)
+        {
+            Log.EngineFailed(_runtime.Logger, exception.Message, _fence); // the kill at the end of the grace is repeated until it is done
+        }
+    }
+
+    private async Task ReadOutputAsync(Stream output)
+    {
+        var frames = new DockerFrames();
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await output.ReadAsync(buffer) is var length and > 0)
+            {
+                await _log.TakeAsync([.. frames.Append(buffer.AsMemory(0, length)).Select(piece => (piece.Stream == DockerStream.Stdout ? V1.LogStream.Stdout : V1.LogStream.Stderr, piece.Data))]);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or HttpRequestException or FormatException or ObjectDisposedException)
+        {
+            _outputLost = true;
+            Log.OutputLost(_runtime.Logger, exception.Message, _fence);
+        }
+    }
+
+    private async Task FinishOutputAsync(Task reading)
+    {
+        if (await Task.WhenAny(reading, Task.Delay(s_outputPatience, _runtime.Time)) != reading)
+        {
+            _outputLost = true;
+        }
+    }
+
+    private async Task<AttemptEnd> EndOfAsync(int? exit, ContainerPlan plan)
+    {
+        var ended = await UntilAnsweredAsync(() => Engine.FindContainerAsync(_name, CancellationToken.None));
+        if (exit is not { } code || ended is null)
+        {
+            return new AttemptEnd { At = default, Failure = new JobFailure(FailureKind.WorkerFault, "The container was removed by somebody else.") };
+        }
+
+        if (plan.NotStarted(code, _log.LastLines) is { } missing)
+        {
+            return new AttemptEnd { At = default, Failure = missing with { ExitCode = code } };
+        }
+
+        // The engine does not tell a program that was ended by signal n from one that exits with 128 + n; that is what shells make of it, too.
+        var signal = code is >= FirstSignalCode and <= LastSignalCode ? code - 128 : (int?)null;
+        return new AttemptEnd
+        {
+            At = default,
+            ExitCode = signal is null ? code : null,
+            Signal = signal,
+            MemoryLimitPassed = ended.State.OOMKilled && code != 0 ? plan.MemoryLimit : null,
+        };
+    }
+
+    private async Task<AttemptEnd> EndAsync(AttemptEnd end)
+    {
+        if (_created)
+        {
+            var since = _runtime.Time.GetTimestamp();
+            while (!await UntilAnsweredAsync(() => RemoveAsync(since)))
+            {
+                await Task.Delay(s_again, _runtime.Time);
+            }
+        }
+
+        Problem = null;
+        _ports.Dispose();
+        await _log.EndAsync();
+        if (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet && end.Failure is null)
+        {
+            end = JobHostOutcome.ReadInto(end, _directory.Outcome);
+        }
+
+        try
+        {
+            _directory.Remove();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Log.DirectoryLeft(_runtime.Logger, exception, _fence);
+        }
+
+        var logs = _log.Totals;
+        logs.UnknownTail |= _outputLost;
+        return end with { At = _runtime.Time.GetUtcNow(), Logs = logs, LastLines = _log.LastLines };
+    }
+
+    /// <summary>Removes the container. What the engine cannot do now is tried again.</summary>
+    private async Task<bool> RemoveAsync(long since)
+    {
+        try
+        {
+            return await Engine.RemoveAsync(_name, CancellationToken.None);
+        }
+        catch (DockerEngineException exception) when (exception.Status is not null)
+        {
+            Log.EngineFailed(_runtime.Logger, exception.Message, _fence);
+            NoteProblem(since);
+            return false;
+        }
+    }
+
+    private void NoteProblem(long since)
+    {
+        if (_runtime.Time.GetElapsedTime(since) > s_unkillable)
+        {
+            Problem = $"Attempt {_fence}: the Docker Engine does not end or does not remove the container {_name}.";
+        }
+    }
+
+    /// <summary>Asks until the engine answers, whatever it answers.</summary>
+    private async Task<T> UntilAnsweredAsync<T>(Func<Task<T>> ask)
+    {
+        var since = _runtime.Time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (DockerEngineException exception) when (exception.Status is null or >= System.Net.HttpStatusCode.InternalServerError)
+            {
+                Log.EngineFailed(_runtime.Logger, exception.Message, _fence);
+                NoteProblem(since);
+                await Task.Delay(s_again, _runtime.Time);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(261, LogLevel.Warning, "Attempt {Fence} could not be run in a container.")]
+        public static partial void AttemptFailed(ILogger logger, Exception exception, Fence fence);
+
+        [LoggerMessage(262, LogLevel.Warning, "{Reason} (attempt {Fence}; tried again)")]
+        public static partial void EngineFailed(ILogger logger, string reason, Fence fence);
+
+        [LoggerMessage(263, LogLevel.Warning, "The output of attempt {Fence} broke off: {Reason}")]
+        public static partial void OutputLost(ILogger logger, string reason, Fence fence);
+
+        [LoggerMessage(264, LogLevel.Warning, "The files of attempt {Fence} could not be removed.")]
+        public static partial void DirectoryLeft(ILogger logger, Exception exception, Fence fence);
+    }
+}
