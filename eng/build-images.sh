@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds the container images of this checkout in the local Docker Engine. Does nothing, quickly, when nothing has changed.
-#   eng/build-images.sh [runtime|worker|all] [--no-pull] [--from IMAGE]
+#   eng/build-images.sh [runtime|worker|all] [--built] [--no-pull] [--from IMAGE]
 # fluster/runtime:10.0   the .NET runtime: what a job's image needs to run .NET entrypoints. From a standard image where one can be pulled,
 #                        else (as root, on Debian) from a debootstrap root and the .NET runtime that is installed here.
-# fluster/worker:dev     that, and the worker of this checkout.
+# fluster/worker:dev     that, and the worker of this checkout: a release build, or with --built the debug build that is there.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -14,10 +14,12 @@ standard=mcr.microsoft.com/dotnet/aspnet:10.0
 pull_seconds=20
 what=all
 pull=yes
+publish=(-c Release)
 while [ $# -gt 0 ]; do
   case "$1" in
     runtime | worker | all) what=$1 ;;
     --no-pull) pull=no ;;
+    --built) publish=(-c Debug --no-build) ;;
     --from) standard=${2:?--from needs an image} && shift ;;
     *) echo "eng/build-images.sh: '$1' is not known" >&2 && exit 2 ;;
   esac
@@ -103,7 +105,8 @@ build_runtime() {
 
 build_worker() {
   local published=Fluster.Worker/bin/published stamp
-  dotnet publish Fluster.Worker -c Release -o "$published" -nologo -v quiet -p:FlusterAnalyzers=false
+  rm -rf "$published"
+  dotnet publish Fluster.Worker "${publish[@]}" -o "$published" -nologo -v quiet -p:FlusterAnalyzers=false
   stamp=$( (engine GET "images/$runtime/json" | grep -o '"Id":"[^"]*"' | head -1; cd "$published"; find . -type f | LC_ALL=C sort | xargs -d '\n' sha256sum) | sha256sum | cut -c1-16)
   [ "$(stamp_of $worker)" != "$stamp" ] || return 0
   echo "building $worker"

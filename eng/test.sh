@@ -39,8 +39,9 @@ start_engine() {
   exec 8>"$data.lock"
   flock -n 8 || data=$own/data # another run has it
   engine_socket=$own/docker.sock
-  dockerd --data-root "$data" --exec-root "$own/exec" --pidfile "$own/pid" -H "unix://$engine_socket" --bridge=none --iptables=false --ip6tables=false >"$own/log" 2>&1 8>&- &
+  dockerd --data-root "$data" --exec-root "$own/exec" --pidfile "$own/pid" -H "unix://$engine_socket" --bridge=none --iptables=false --ip6tables=false >"$own/log" 2>&1 &
   engine_pid=$!
+  exec 8>&- # the lock is the engine's now
   for i in $(seq 150); do
     ! answers "$engine_socket" || return 0
     kill -0 "$engine_pid" 2>/dev/null || break
@@ -57,7 +58,7 @@ stop_engine() {
 images_pid=
 if start_engine; then
   export FLUSTER_TESTS_DOCKER_SOCKET=$engine_socket # read by Fluster.Tests/Support/EngineFactAttribute.cs
-  DOCKER_HOST=unix://$engine_socket eng/build-images.sh runtime 8>&- & # beside the build
+  DOCKER_HOST=unix://$engine_socket eng/build-images.sh runtime & # beside the build
   images_pid=$!
 fi
 
@@ -67,7 +68,9 @@ if ! dotnet build Fluster.sln -m:2 -nologo -v quiet -clp:NoSummary; then
   exit 1
 fi
 ./fluster --version >/dev/null || exit 1
-[ -z "$images_pid" ] || wait "$images_pid" || echo "the image for the tests of containers could not be built: they are skipped"
+if [ -n "$images_pid" ]; then
+  wait "$images_pid" && DOCKER_HOST=unix://$engine_socket eng/build-images.sh worker --built || echo "an image for the tests of containers could not be built: they are skipped"
+fi
 built=$SECONDS
 
 echo "testing"

@@ -39,7 +39,7 @@ public sealed class JobRunTests : IAsyncLifetime
     {
         var run = Start(
             "job", "run", "--name", "train", "--cpu", "0.5", "--memory", "2g", "-e", "A=1=2", "--env", "B=", "--port", "http", "--port", "metrics", "--replicas", "3",
-            "--retries", "2", "--timeout", "90s", "--namespace", "team", "--", "@file", "--", "-x", "--name", "of the job", "");
+            "--retries", "2", "--timeout", "90s", "--namespace", "team", "--image", "ubuntu:24.04", "--", "@file", "--", "-x", "--name", "of the job", "");
 
         Assert.Equal(0, await run.ExitAsync());
         var spec = Assert.Single(Controller.Jobs).Spec;
@@ -48,6 +48,7 @@ public sealed class JobRunTests : IAsyncLifetime
         Assert.Equal(2, spec.Retries.Failures);
         Assert.Equal(TimeSpan.FromSeconds(90), spec.ExecutionTimeout.ToTimeSpan());
         Assert.Equal(["http", "metrics"], spec.Ports);
+        Assert.Equal("ubuntu:24.04", spec.Environment.Image);
         Assert.Equal(("1=2", ""), (spec.Environment.Variables["A"], spec.Environment.Variables["B"]));
     }
 

@@ -22,6 +22,7 @@ public sealed class BadInputTests(BadInputTests.Fixture fixture) : IClassFixture
         ["argv too long"] = (Launch("a-00000000", Echo(new string('x', 4 * 1024 * 1024 + 1))), StatusCode.InvalidArgument, "4 MiB"),
         ["negative cpu"] = (Launch("a-00000000", Echo(), spec => spec.Resources = new V1.ResourceSpec { CpuMillis = -1 }), StatusCode.InvalidArgument, "resources"),
         ["negative replicas"] = (Launch("a-00000000", Echo(), spec => spec.Replicas = -3), StatusCode.InvalidArgument, "replicas"),
+        ["image that leads elsewhere"] = (Launch("a-00000000", Echo(), spec => spec.Environment = new V1.JobEnvironment { Image = "a/../../containers/json" }), StatusCode.InvalidArgument, "image"),
         ["colliding ports"] = (Launch("a-00000000", Echo(), spec => spec.Ports.Add(["a-b", "a_b"])), StatusCode.InvalidArgument, "port"),
         ["bundle that was never uploaded"] = (
             Launch("a-00000000", Echo(), spec => spec.Environment = new V1.JobEnvironment { WorkingFiles = new V1.BlobRef { Hash = new string('a', 64), Size = 1 } }),

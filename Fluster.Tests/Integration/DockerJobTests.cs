@@ -127,6 +127,40 @@ public class DockerJobTests
         Assert.True(worker.Health.AcceptsWork);
     }
 
+    [EngineFact(TestEngine.WorkerImage)]
+    public async Task WorkerImage_Started_JoinsTheClusterAndRunsJobs()
+    {
+        await using var cluster = await TestCluster.StartAsync(workers: 0);
+        using var engine = new DockerEngine(TestEngine.Socket);
+        var name = $"fluster-test-{Guid.NewGuid():N}";
+        try
+        {
+            await engine.CreateContainerAsync(
+                name,
+                new DockerContainerRequest
+                {
+                    Image = TestEngine.WorkerImage,
+                    Entrypoint = ["dotnet", "/usr/lib/fluster/worker/Fluster.Worker.dll"],
+                    Env = ["Fluster__Worker__Id=contained", $"Fluster__Worker__Token={cluster.Controller.WorkerToken("contained")}", $"Fluster__Worker__ControllerAddress={cluster.Controller.GrpcAddress}"],
+                    Labels = new Dictionary<string, string>(StringComparer.Ordinal),
+                    HostConfig = new DockerHostConfig { NetworkMode = "host", Init = true },
+                },
+                CancellationToken.None);
+            await engine.StartContainerAsync(name, CancellationToken.None);
+
+            var job = await cluster.Client.SubmitAsync(TestCluster.Bash("[ -e /.dockerenv ] && echo contained"));
+            var lambda = await cluster.Client.SubmitAsync(() => File.Exists("/.dockerenv"));
+
+            Assert.True(await lambda.ResultAsync(TimeSpan.FromSeconds(60)));
+            Assert.Equal(JobState.Succeeded, (await job.WaitAsync(TimeSpan.FromSeconds(30))).State);
+            Assert.Equal("contained", await cluster.LogAsync(job.Id));
+        }
+        finally
+        {
+            await engine.RemoveAsync(name, CancellationToken.None);
+        }
+    }
+
     /// <summary>How much slower than an idle machine this one may be.</summary>
     private const int TestPatience = 2;
 

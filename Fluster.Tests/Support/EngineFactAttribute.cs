@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Fluster.Cluster;
 
 namespace Fluster.Tests;
@@ -6,7 +7,7 @@ namespace Fluster.Tests;
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class EngineFactAttribute : FactAttribute
 {
-    public EngineFactAttribute() => Skip = TestEngine.Missing;
+    public EngineFactAttribute(string image = TestEngine.Image) => Skip = TestEngine.Missing(image);
 }
 
 /// <summary>The Docker Engine of this machine.</summary>
@@ -20,10 +21,15 @@ internal static class TestEngine
     /// <summary>Has a shell and the .NET runtime.</summary>
     public const string Image = "fluster/runtime:10.0";
 
-    /// <summary>Why containers cannot be tested here; null when they can.</summary>
-    public static string? Missing { get; } = FindMissing();
+    /// <summary>That, and the worker of this checkout.</summary>
+    public const string WorkerImage = "fluster/worker:dev";
 
-    private static string? FindMissing()
+    private static readonly ConcurrentDictionary<string, Lazy<string?>> s_missing = new(StringComparer.Ordinal);
+
+    /// <summary>Why containers of an image cannot be tested here; null when they can.</summary>
+    public static string? Missing(string image) => s_missing.GetOrAdd(image, _ => new Lazy<string?>(() => FindMissing(image))).Value;
+
+    private static string? FindMissing(string image)
     {
         if (!File.Exists(Socket))
         {
@@ -36,7 +42,7 @@ internal static class TestEngine
             using var engine = new DockerEngine(Socket);
             try
             {
-                return await engine.FindImageAsync(Image, CancellationToken.None) is null ? $"the Docker Engine has no image {Image} (eng/build-images.sh builds it)." : null;
+                return await engine.FindImageAsync(image, CancellationToken.None) is null ? $"the Docker Engine has no image {image} (eng/build-images.sh builds it)." : null;
             }
             catch (DockerEngineException exception)
             {

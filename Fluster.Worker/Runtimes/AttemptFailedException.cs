@@ -6,6 +6,7 @@ internal sealed class AttemptFailedException(JobFailure failure) : Exception(fai
     public JobFailure Failure { get; } = failure;
 
     /// <summary>What it means for an attempt that this was thrown while it was prepared or run.</summary>
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     public static JobFailure FailureOf(Exception exception) => exception switch
     {
         AttemptFailedException failed => failed.Failure,

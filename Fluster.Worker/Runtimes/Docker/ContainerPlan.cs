@@ -22,7 +22,7 @@ internal sealed class ContainerPlan(
     private const long LeastNanoCpus = 10_000_000;
 
     private readonly List<DockerMount> _mounts = [new(directory.Work, Work, ReadOnly: false)];
-    private IReadOnlyList<string> _argv = [];
+    private string[] _argv = [];
 
     public bool HasSetup => spec.Environment?.SetupCommands.Count > 0;
 
@@ -41,7 +41,7 @@ internal sealed class ContainerPlan(
 
         if (spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Command)
         {
-            _argv = spec.Entrypoint.Command.Argv;
+            _argv = [.. spec.Entrypoint.Command.Argv];
             return;
         }
 

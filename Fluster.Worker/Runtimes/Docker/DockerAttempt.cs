@@ -92,7 +92,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
         _directory.Create();
         _directory.OpenToOthers(); // the image may run as another user
         _ports = _runtime.Ports.Take(_spec.Ports);
-        if (_spec.Environment?.WorkingFiles is { } files)
+        if (_spec.Environment.WorkingFiles is { } files)
         {
             await _runtime.Bundles.CopyAsync(files, _directory.Work, stopping);
         }
