@@ -33,7 +33,7 @@ internal static class TestEngine
     {
         if (!File.Exists(Socket))
         {
-            return $"there is no Docker Engine at {Socket} (eng/test.sh starts one where it may).";
+            return $"a Docker Engine is not at {Socket} (eng/test.sh starts one where it may).";
         }
 
         // Asked while tests are being looked for, which nothing can be awaited in.
@@ -42,7 +42,7 @@ internal static class TestEngine
             using var engine = new DockerEngine(Socket);
             try
             {
-                return await engine.FindImageAsync(image, CancellationToken.None) is null ? $"the Docker Engine has no image {image} (eng/build-images.sh builds it)." : null;
+                return await engine.FindImageAsync(image, CancellationToken.None) is null ? $"the image {image} is not in the Docker Engine (eng/build-images.sh builds it)." : null;
             }
             catch (DockerEngineException exception)
             {
