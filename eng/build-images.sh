@@ -77,7 +77,8 @@ import_root() {
   esac
   mirror=$( (cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true) |
     sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] +)?([^ ]+).*/\2/p' | grep -E '/debian/?$' | sed -n 1p)
-  dotnet=$(dirname -- "$(readlink -f -- "$(command -v dotnet)")")
+  dotnet=$(dotnet --list-runtimes | sed -nE 's#^Microsoft\.AspNetCore\.App 10\.[^[]*\[(.*)/shared/.*\]$#\1#p' | tail -1) # what is first on PATH may be a script
+  [ -x "$dotnet/dotnet" ] || { echo "no standard image can be pulled, and no installed .NET 10 runtime was found" >&2 && return 1; }
   debootstrap --variant=minbase --include="$packages,ca-certificates,zlib1g" "$codename" "$root" "${mirror:-http://deb.debian.org/debian}" >"$scratch/debootstrap.log" 2>&1 ||
     { tail -3 "$scratch/debootstrap.log" >&2 && return 1; }
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/* "$root"/usr/share/man/* "$root"/usr/share/locale/*
