@@ -86,7 +86,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         catch (Exception exception)
         {
             Log.AttemptFailed(_runtime.Logger, exception, _fence); // nobody is to wait for what only clears up
-            end = end with { At = _runtime.Time.GetUtcNow(), Failure = end.Failure ?? FailureOf(exception) };
+            end = end with { At = _runtime.Time.GetUtcNow(), Failure = end.Failure ?? AttemptFailedException.FailureOf(exception) };
         }
 
         _report(new WorkerEvent.Ended(_fence, end));

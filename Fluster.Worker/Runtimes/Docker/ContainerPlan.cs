@@ -32,7 +32,9 @@ internal sealed class ContainerPlan(
     private bool IsDotnet => spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet;
 
     /// <summary>Brings the files of the entrypoint into place.</summary>
-    public async Task PrepareAsync(CancellationToken cancellationToken)
+    /// <param name="hold">Keeps what the container reads in the worker's cache.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task PrepareAsync(CacheHold hold, CancellationToken cancellationToken)
     {
         if (HasSetup)
         {
@@ -51,9 +53,9 @@ internal sealed class ContainerPlan(
         }
 
         var dotnet = spec.Entrypoint.Dotnet;
-        var bundle = await runtime.Bundles.GetAsync(dotnet.Bundle, cancellationToken);
+        var bundle = await runtime.Bundles.GetAsync(dotnet.Bundle, cancellationToken, hold);
         var invocation = dotnet.Invocation.SourceCase == V1.Payload.SourceOneofCase.Blob
-            ? await File.ReadAllBytesAsync(await runtime.Blobs.GetAsync(dotnet.Invocation.Blob, cancellationToken), cancellationToken)
+            ? await File.ReadAllBytesAsync(await runtime.Blobs.GetAsync(dotnet.Invocation.Blob, cancellationToken, hold), cancellationToken)
             : dotnet.Invocation.Inline.ToByteArray();
         await File.WriteAllBytesAsync(directory.Invocation, invocation, cancellationToken);
         _mounts.AddRange(

@@ -30,6 +30,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
     private readonly string _name;
     private readonly CancellationTokenSource _stopping = new(); // cancelled by the first request to end
     private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CacheHold _cached = new(); // until the container is gone
     private PortLease _ports = PortLease.None;
     private volatile bool _created;
     private volatile bool _started;
@@ -81,7 +82,17 @@ internal sealed partial class DockerAttempt : IRunningAttempt
             }
         }
 
-        end = await EndAsync(end);
+        await RemoveContainerAsync();
+        try
+        {
+            end = await EndAsync(end);
+        }
+        catch (Exception exception)
+        {
+            Log.AttemptFailed(_runtime.Logger, exception, _fence); // nobody is to wait for what only clears up
+            end = end with { At = _runtime.Time.GetUtcNow(), Failure = end.Failure ?? AttemptFailedException.FailureOf(exception) };
+        }
+
         _report(new WorkerEvent.Ended(_fence, end));
     }
 
@@ -98,7 +109,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
         }
 
         var plan = new ContainerPlan(_spec, _fence, _runtime, _directory, image, _ports.Ports);
-        await plan.PrepareAsync(stopping);
+        await plan.PrepareAsync(_cached, stopping);
         using var setup = plan.HasSetup ? SetupChannel.Create(_directory, _log, _runtime.Pump, _spec.Environment.SetupCommands) : null;
         stopping.ThrowIfCancellationRequested();
         _runtime.Ward.RememberEngine(Engine.Socket); // before the first container that has to be found again
@@ -277,7 +288,8 @@ internal sealed partial class DockerAttempt : IRunningAttempt
         };
     }
 
-    private async Task<AttemptEnd> EndAsync(AttemptEnd end)
+    /// <summary>Returns when nothing of the container is left.</summary>
+    private async Task RemoveContainerAsync()
     {
         if (_created)
         {
@@ -290,6 +302,11 @@ internal sealed partial class DockerAttempt : IRunningAttempt
 
         Problem = null;
         _ports.Dispose();
+        _cached.Dispose();
+    }
+
+    private async Task<AttemptEnd> EndAsync(AttemptEnd end)
+    {
         await _log.EndAsync();
         if (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet && end.Failure is null)
         {
