@@ -26,8 +26,7 @@ internal sealed class OpenedCluster : IDisposable
             store = ClusterStore.Open(directory.DatabasePath);
             var state = store.Load() ?? new ClusterState { Meta = new ClusterMeta { ClusterId = Guid.NewGuid().ToString("N"), Epoch = 0 } };
 
-            // Before anything else: whoever remembers an epoch must never see the same one from another start.
-            state = state with { Meta = state.Meta with { Epoch = state.Meta.Epoch + 1 } };
+            state = state.AtNextStart();
             store.Commit(new Batch(), state.Meta, _ => false);
             return new OpenedCluster(directory, store, state);
         }

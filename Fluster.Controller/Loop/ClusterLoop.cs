@@ -36,12 +36,11 @@ internal sealed partial class ClusterLoop : IDisposable
     private readonly ILogger _logger;
     private readonly Action<Exception> _onFatal;
     private readonly List<Envelope> _applied = [];
-    private readonly Thread _thread;
+    private Thread? _thread;
     private ICommitListener[] _listeners = [];
     private Action<ClusterEffect> _startEffect = _ => { };
     private volatile ClusterState _current;
     private volatile bool _stopped;
-    private bool _started;
     private long _lastTick;
 
     /// <param name="state">What was read from the store.</param>
@@ -51,18 +50,25 @@ internal sealed partial class ClusterLoop : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="onFatal">Called when the store failed: what is on the disk is unknown, and this process must end.</param>
     /// <param name="logger">The log.</param>
+    /// <param name="step">The rules; null: those of <see cref="ClusterMachine"/>.</param>
     public ClusterLoop(
-        ClusterState state, JobDirectory directory, IBatchStore store, LeaseSettings leases, TimeProvider time, Action<Exception> onFatal, ILogger<ClusterLoop> logger)
+        ClusterState state,
+        JobDirectory directory,
+        IBatchStore store,
+        LeaseSettings leases,
+        TimeProvider time,
+        Action<Exception> onFatal,
+        ILogger<ClusterLoop> logger,
+        StepRule? step = null)
     {
         _current = state;
-        _core = new LoopCore(state, directory, leases);
+        _core = new LoopCore(state, directory, leases, step ?? ClusterMachine.Step);
         _store = store;
         _time = time;
         _clock = new ClusterClock(time, state.Meta.Time);
         _logger = logger;
         _onFatal = onFatal;
         Directory = directory;
-        _thread = new Thread(Run) { IsBackground = true, Name = "cluster loop" };
     }
 
     /// <summary>The latest state. A snapshot: it does not change under the reader.</summary>
@@ -79,11 +85,25 @@ internal sealed partial class ClusterLoop : IDisposable
     /// <param name="listeners">See every batch.</param>
     public void Start(Action<ClusterEffect> startEffect, params ICommitListener[] listeners)
     {
+        Prepare(startEffect, listeners);
+        _thread = new Thread(Run) { IsBackground = true, Name = "cluster loop" };
+        _thread.Start();
+    }
+
+    /// <summary>As <see cref="Start"/>, for a caller that makes the passes itself, on one thread.</summary>
+    public void Prepare(Action<ClusterEffect> startEffect, params ICommitListener[] listeners)
+    {
         _startEffect = startEffect;
         _listeners = listeners;
         _lastTick = _time.GetTimestamp();
-        _started = true;
-        _thread.Start();
+    }
+
+    /// <summary>Puts an input where the next <see cref="Pass"/> finds it, for a caller that makes the passes itself.</summary>
+    public Envelope Put(ClusterInput input)
+    {
+        var envelope = new Envelope(input, answered: true);
+        var put = input is ClusterInput.SubmitJob ? _inbox.PutSubmitAsync(envelope, CancellationToken.None) : _inbox.PutFactAsync(envelope, CancellationToken.None);
+        return put.IsCompletedSuccessfully ? envelope : throw new InvalidOperationException("The inbox is full: a pass has to come first.");
     }
 
     /// <summary>Applies a fact and waits until it is on the disk and part of <see cref="Current"/>.</summary>
@@ -111,10 +131,7 @@ internal sealed partial class ClusterLoop : IDisposable
     {
         _stopped = true;
         _inbox.Wake();
-        if (_started)
-        {
-            _thread.Join();
-        }
+        _thread?.Join();
 
         while (_inbox.TryTakeFact(out var envelope) || _inbox.TryTakeSubmit(out envelope))
         {
@@ -156,7 +173,8 @@ internal sealed partial class ClusterLoop : IDisposable
         }
     }
 
-    private TimeSpan TimeToSleep()
+    /// <summary>How long nothing is to be done, unless something is put in.</summary>
+    public TimeSpan TimeToSleep()
     {
         if (_core.HasFollowing)
         {
@@ -168,7 +186,8 @@ internal sealed partial class ClusterLoop : IDisposable
         return untilDue < untilTick ? untilDue : untilTick;
     }
 
-    private void Pass()
+    /// <summary>Applies what waits, writes it, publishes it, answers, and starts effects: in this order.</summary>
+    public void Pass()
     {
         var now = _clock.Now();
         var started = _time.GetTimestamp();

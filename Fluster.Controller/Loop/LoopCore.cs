@@ -1,5 +1,8 @@
 namespace Fluster.Controller;
 
+/// <summary>The rules, as <see cref="ClusterMachine.Step"/> has them.</summary>
+internal delegate StepResult StepRule(ClusterView view, ClusterInput input, ClusterNow now);
+
 /// <summary>
 /// What the loop decides, without its thread, disk and clock: steps are folded into one batch at a time, which is then kept or forgotten as
 /// a whole. Synchronous; the simulator drives it as the loop does.
@@ -8,11 +11,13 @@ internal sealed class LoopCore
 {
     private readonly ClusterView _view;
     private readonly LeaseTracker _leases;
+    private readonly StepRule _step;
     private readonly Queue<ClusterInput> _following = new();
     private List<ClusterEffect> _effects = [];
 
-    public LoopCore(ClusterState state, JobDirectory directory, LeaseSettings leases)
+    public LoopCore(ClusterState state, JobDirectory directory, LeaseSettings leases, StepRule step)
     {
+        _step = step;
         Published = state;
         _view = new ClusterView(state, directory);
         _leases = new LeaseTracker(leases);
@@ -40,7 +45,7 @@ internal sealed class LoopCore
 
     public StepResult Apply(ClusterInput input, ClusterNow now)
     {
-        var result = ClusterMachine.Step(_view, input, now);
+        var result = _step(_view, input, now);
         if (result.Rejection is not null)
         {
             return result;

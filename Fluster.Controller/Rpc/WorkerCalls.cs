@@ -28,7 +28,7 @@ internal sealed partial class WorkerCalls(
 
         var result = await loop.ApplyAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings]), cancellationToken);
         using var connection = new WorkerConnection(
-            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs), loop, links, time);
+            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, time);
         connection.Greeted(holdings);
         links.Attach(connection);
         Log.Came(logger, worker, hello.Incarnation, holdings.Count);

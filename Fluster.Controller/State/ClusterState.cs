@@ -45,6 +45,10 @@ internal sealed record ClusterState
 
     public RadixMap<TombstoneRecord> Tombstones { get; init; } = RadixMap<TombstoneRecord>.Empty;
 
+    /// <summary>The state with which the next start of the controller goes on. To be written before anything else: whoever remembers an epoch must never see
+    /// the same one from another start.</summary>
+    public ClusterState AtNextStart() => this with { Meta = Meta with { Epoch = Meta.Epoch + 1 } };
+
     /// <summary>The attempt with this fence; null when there is none.</summary>
     public AttemptRecord? Attempt(Fence fence) =>
         Attempts.Find(fence.Counter) is { } attempt && attempt.Fence == fence ? attempt : null;

@@ -94,12 +94,8 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
         }
     }
 
-    /// <summary>Writes a batch in one transaction. When this returns, the batch is on the disk.</summary>
-    /// <param name="batch">What changed.</param>
-    /// <param name="meta">What there is one of, as it is after the batch.</param>
-    /// <param name="isNew">Whether a job was not written before.</param>
-    /// <exception cref="StoreFullException">There is no room; nothing was written.</exception>
-    /// <exception cref="StoreException">Anything else. What is on the disk is unknown.</exception>
+    /// <summary>Writes a batch in one transaction.</summary>
+    /// <inheritdoc/>
     public void Commit(Batch batch, ClusterMeta meta, Func<long, bool> isNew)
     {
         try

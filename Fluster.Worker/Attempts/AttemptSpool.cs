@@ -84,11 +84,14 @@ internal sealed class AttemptSpool : IDisposable
             }
         }
 
-        var attempts = _journal.Started.Union(outcomes.Keys).Except(_journal.Forgotten).Order()
-            .Select(fence => new RecoveredAttempt(fence, outcomes.GetValueOrDefault(fence), logs.GetValueOrDefault(fence)?.Totals ?? new V1.LogTotals()))
-            .ToList();
+        var attempts = ToReport(_journal.Started, _journal.Forgotten, outcomes, fence => logs.GetValueOrDefault(fence)?.Totals ?? new V1.LogTotals());
         return (attempts, [.. logs.Select(log => (log.Key, log.Value))]);
     }
+
+    /// <summary>What the next start of a worker has to report: everything that was started or has an outcome, until the controller has it.</summary>
+    public static IReadOnlyList<RecoveredAttempt> ToReport(
+        IEnumerable<Fence> started, IEnumerable<Fence> forgotten, IReadOnlyDictionary<Fence, V1.AttemptOutcome> outcomes, Func<Fence, V1.LogTotals> logs) =>
+        [.. started.Union(outcomes.Keys).Except(forgotten).Order().Select(fence => new RecoveredAttempt(fence, outcomes.GetValueOrDefault(fence), logs(fence)))];
 
     public void Dispose() => _journal.Dispose();
 

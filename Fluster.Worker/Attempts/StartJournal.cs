@@ -32,7 +32,7 @@ internal sealed class StartJournal : IDisposable
     {
         var old = File.Exists(path) ? File.ReadAllBytes(path) : [];
         var (started, forgotten) = Read(old);
-        var content = started.Select(fence => Record(fence, Kind.Started)).Concat(forgotten.TakeLast(MaxForgotten).Select(fence => Record(fence, Kind.Forgotten))).SelectMany(record => record).ToArray();
+        var content = started.Select(StartRecord).Concat(forgotten.TakeLast(MaxForgotten).Select(ForgetRecord)).SelectMany(record => record).ToArray();
         AtomicFile.Write(path, content);
         var journal = new StartJournal(File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.Read)) { _length = content.Length };
         journal._started.UnionWith(started);
@@ -47,7 +47,7 @@ internal sealed class StartJournal : IDisposable
     /// <summary>Returns when the disk has it.</summary>
     public void Start(Fence fence)
     {
-        Append(Record(fence, Kind.Started));
+        Append(StartRecord(fence));
         RandomAccess.FlushToDisk(_file);
         _started.Add(fence);
     }
@@ -55,20 +55,19 @@ internal sealed class StartJournal : IDisposable
     /// <summary>The fence is done with. Losing this record at a crash costs one more report.</summary>
     public void Forget(Fence fence)
     {
-        Append(Record(fence, Kind.Forgotten));
+        Append(ForgetRecord(fence));
         _started.Remove(fence);
         _forgotten.Enqueue(fence);
     }
 
     public void Dispose() => _file.Dispose();
 
-    private void Append(byte[] record)
-    {
-        RandomAccess.Write(_file, record, _length);
-        _length += record.Length;
-    }
+    public static byte[] StartRecord(Fence fence) => Record(fence, Kind.Started);
 
-    private static (HashSet<Fence> Started, List<Fence> Forgotten) Read(ReadOnlySpan<byte> content)
+    public static byte[] ForgetRecord(Fence fence) => Record(fence, Kind.Forgotten);
+
+    /// <summary>What the records of a file say, up to where a crash may have cut it.</summary>
+    public static (HashSet<Fence> Started, List<Fence> Forgotten) Read(ReadOnlySpan<byte> content)
     {
         var started = new HashSet<Fence>();
         var forgotten = new List<Fence>();
@@ -93,6 +92,12 @@ internal sealed class StartJournal : IDisposable
         }
 
         return (started, forgotten);
+    }
+
+    private void Append(byte[] record)
+    {
+        RandomAccess.Write(_file, record, _length);
+        _length += record.Length;
     }
 
     private static byte[] Record(Fence fence, Kind kind)
