@@ -1,5 +1,6 @@
 using Fluster.Cluster;
 using Fluster.Controller;
+using Assert = Fluster.Tests.InvariantAssert;
 
 namespace Fluster.Tests;
 
@@ -17,6 +18,7 @@ internal static class ClusterInvariants
         CapacityIsWhatIsHeld(after);
         JobsAreWhereTheirTasksAre(after);
         EndpointsHaveLiveOwners(after);
+        RetriesAreCountedOnce(after);
         ChildrenBelongToLiveAttempts(after, settled);
         PlacedWhereWorkIsTaken(before, after, now);
         TombstonesKeepJobsOut(before, after, now);
@@ -105,6 +107,16 @@ internal static class ClusterInvariants
                 Assert.Equal(job.State == JobState.Succeeded, job.Failure is null);
                 Assert.True(job.State != JobState.Succeeded || job.Succeeded == job.Terms.Replicas, $"Job {job.Id} has succeeded with {job.Succeeded} of its tasks.");
             }
+        }
+    }
+
+    private static void RetriesAreCountedOnce(ClusterState state)
+    {
+        foreach (var task in state.Tasks.Ascending())
+        {
+            // A gang counts its fall for all members at once; the attempts of some may still be ending.
+            var ended = state.Jobs.Find(task.JobUid)!.Terms.HasGangs ? task.Attempts.Length : task.Attempts.Count(fence => state.Attempt(fence) is { IsLive: false });
+            Assert.True(task.Failures + task.Losses <= ended && task.FreeInARow <= ended, $"Task {task.Uid} has {ended} ended attempts and counts {task.Failures} failures and {task.Losses} losses.");
         }
     }
 

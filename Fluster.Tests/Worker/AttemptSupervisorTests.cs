@@ -87,7 +87,22 @@ public class AttemptSupervisorTests
         Assert.Equal("send v5", _bench.DesireAll(Run(8))); // and not again
         Assert.Equal("store 7 WorkerLost", _bench.Ended(7, exitCode: null, end => end with { Signal = 9 }));
         Assert.Equal("send v5 7:Ended", _bench.Stored(7));
-        Assert.Equal("forget 7; send v6", _bench.DesireAll(Run(8)));
+        Assert.Equal("send v6", _bench.DesireAll(Run(8))); // perhaps made before the report arrived
+        Assert.Equal("forget 7; send v7", _bench.Acknowledge(7));
+    }
+
+    [Fact]
+    public void Complete_DoesNotNameAnAttemptThatEndedMeanwhile_ItsEndIsStillReported()
+    {
+        Start();
+        _bench.Begin(7);
+        _bench.Handle(new WorkerEvent.LinkClosed());
+        _bench.Link();
+        _bench.Ended(7);
+        _bench.Stored(7);
+
+        Assert.Contains("7:Ended", _bench.DesireAll(), StringComparison.Ordinal); // the set was made from a Hello that named it as running
+        Assert.Equal("forget 7", _bench.Acknowledge(7).Split(';')[0]);
     }
 
     [Fact]

@@ -197,12 +197,12 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
 
         if (desired.Complete)
         {
-            // A complete set is the truth: what it does not name is not wanted, and what has ended is known.
+            // A complete set is the truth: what it does not name is not wanted. What has ended may have done so after the set was made: its end is told
+            // until it is acknowledged, or the controller would never know that its capacity is free.
             var named = desired.Attempts.Select(attempt => new Fence(attempt.Fence)).ToHashSet();
             foreach (var fence in _held.Keys.Where(fence => !named.Contains(fence)).ToList())
             {
                 Supersede(fence);
-                Forget(fence);
             }
 
             if (!_inSync)

@@ -1,0 +1,84 @@
+namespace Fluster.Tests;
+
+/// <summary>Breaks things, one every now and then, until it is told to stop.</summary>
+internal sealed class SimulatedFaults(SimulatedWorld world)
+{
+    private bool _isOver;
+
+    public void Begin() => world.After(world.Dice.Roll(3_000), null, "all is well", BreakSomething);
+
+    /// <summary>Nothing breaks any more, and what is broken is mended.</summary>
+    public void Heal()
+    {
+        _isOver = true;
+        world.Controller.CrashAt(CrashPoint.None);
+        world.Controller.Disk.FullFor = 0;
+        foreach (var machine in world.Machines)
+        {
+            machine.PartitionedUntil = 0;
+            machine.RefuseStarts = 0;
+        }
+    }
+
+    private void BreakSomething()
+    {
+        if (_isOver)
+        {
+            return;
+        }
+
+        var dice = world.Dice;
+        var machine = dice.Any(world.Machines);
+        switch (dice.Roll(20))
+        {
+            case 0 or 1:
+                world.Trace.Note($"the link of {machine.Id} breaks");
+                machine.CutLink();
+                break;
+            case 2 or 3 or 4:
+                machine.PartitionedUntil = world.Time.Now + dice.Between(500, 25_000);
+                world.Trace.Note($"{machine.Id} is cut off for {machine.PartitionedUntil - world.Time.Now} ms");
+                machine.CutLink();
+                break;
+            case 5 or 6:
+                machine.Die();
+                break;
+            case 7:
+                machine.LosePower();
+                break;
+            case 8:
+                machine.Pause(world.Time.Now + dice.Between(500, 25_000));
+                world.Trace.Note($"{machine.Id} is paused for {machine.PausedUntil - world.Time.Now} ms");
+                break;
+            case 9:
+                world.Controller.Pause(world.Time.Now + dice.Between(500, 25_000));
+                world.Trace.Note($"the controller is paused for {world.Controller.PausedUntil - world.Time.Now} ms");
+                break;
+            case 10:
+                world.Controller.Crash();
+                break;
+            case 11 or 12 or 13:
+                world.Controller.CrashAt((CrashPoint)dice.Between(1, 4));
+                break;
+            case 14:
+                world.Controller.Disk.SlowFor = dice.Between(50, 8_000);
+                break;
+            case 15:
+                world.Controller.Disk.FullFor = dice.Between(1, 3);
+                break;
+            case 16 or 17:
+                var jump = TimeSpan.FromSeconds(dice.Between(-7_200, 7_200));
+                world.Trace.Note($"somebody sets the clocks by {(long)jump.TotalSeconds} s");
+                world.Time.WallJumps += jump;
+                break;
+            case 18:
+                machine.RefuseStarts += dice.Between(1, 3);
+                break;
+            default:
+                machine.SlowDisk = dice.Between(100, 6_000);
+                break;
+        }
+
+        world.After(dice.Between(100, 4_000), null, "all is well for a while", BreakSomething);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using System.Globalization;
+using Xunit.Abstractions;
+
+namespace Fluster.Tests;
+
+/// <summary>Whole clusters in one thread, in which everything breaks that can: the invariants hold after every step.</summary>
+public class SimulationTests(ITestOutputHelper output)
+{
+    [Fact]
+    public void ManySeeds_KeepTheInvariants()
+    {
+        var (first, count) = Range();
+        var started = Stopwatch.GetTimestamp();
+        var failure = Simulation.FindFailure(first, count, PlantedBug.None, out var steps);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} seeds from {first}: {steps} steps in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
+        Assert.True(failure is null, failure is null ? "" : Simulation.Explain(failure));
+    }
+
+    [Fact]
+    public void Seed_RunTwice_IsTheSameRun() => Assert.Equal(Simulation.Run(7), Simulation.Run(7));
+
+    [Fact]
+    public void Seeds_Differ() => Assert.NotEqual(Simulation.Run(7).Fingerprint, Simulation.Run(8).Fingerprint);
+
+    /// <summary>As eng/simulate.sh asks for it: "count" or "count first".</summary>
+    private static (ulong First, int Count) Range()
+    {
+#pragma warning disable RS0030 // Tests have no configuration of their own.
+        var asked = (Environment.GetEnvironmentVariable("FLUSTER_SIMULATE") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+#pragma warning restore RS0030
+        return asked switch
+        {
+            [var count] => (1, int.Parse(count, CultureInfo.InvariantCulture)),
+            [var count, var first] => (ulong.Parse(first, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture)),
+            _ => (1, TestScale.Of(usual: 1_000, full: 10_000)),
+        };
+    }
+}
