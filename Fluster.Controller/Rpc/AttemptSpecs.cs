@@ -24,6 +24,7 @@ internal sealed class AttemptSpecs(TokenIssuer tokens)
             Exclusive = job.Terms.Exclusive,
         };
         spec.Ports.AddRange(request.Ports);
+        spec.GpuIndices.AddRange(attempt.Gpus.Indices);
         return spec;
     }
 }

@@ -96,6 +96,7 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines la
             EndedAt = Time(attempt.EndedAt),
             Failure = Reason(attempt.Failure, isLast ? attempt.Fence : default, withLines),
         };
+        info.GpuIndices.AddRange(attempt.Gpus.Indices);
         foreach (var port in attempt.Ports)
         {
             info.Ports[port.Name] = port.Port;

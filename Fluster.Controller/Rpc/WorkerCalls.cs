@@ -113,6 +113,9 @@ internal sealed partial class WorkerCalls(
                 CpuMillis = worker.Used.CpuMillis,
                 MemoryBytes = worker.Used.MemoryBytes,
                 DiskBytes = worker.Used.DiskBytes,
+                Device = worker.Used.Gpus.IsEmpty
+                    ? null
+                    : new V1.Device { Gpu = new V1.GpuDevice { Variant = worker.Traits.Capacity.GpuVariant, Count = worker.Used.Gpus.Count } },
             },
             RunningAttempts = worker.Held.Count(fence => state.Attempt(fence) is { IsLive: true }),
             ConnectedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(worker.ConnectedAt)),
@@ -166,9 +169,10 @@ internal sealed partial class WorkerCalls(
     private static WorkerTraits TraitsOf(V1.WorkerCapabilities? capabilities)
     {
         capabilities ??= new V1.WorkerCapabilities();
+        var shape = capabilities.Capacity.ToShape();
         return new WorkerTraits
         {
-            Capacity = capabilities.Capacity.ToShape(),
+            Capacity = shape with { Gpus = Math.Min(shape.Gpus, GpuSet.Most) },
             MaxConcurrentJobs = Math.Max(0, capabilities.MaxConcurrentJobs),
             Region = capabilities.Region,
             Capabilities = capabilities.ToByteArray(),

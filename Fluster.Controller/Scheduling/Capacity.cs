@@ -1,13 +1,14 @@
 namespace Fluster.Controller;
 
-/// <summary>What is free on the workers during one pass of the scheduler. What the pass gives away is deducted at once.</summary>
+/// <summary>
+/// What is free on the workers during one pass of the scheduler. What the pass gives away is deducted at once. Workers of one kind (devices,
+/// region, preemptible or not) stand together in blocks, so that looking for room touches few of them.
+/// </summary>
 internal sealed class Capacity
 {
-    /// <summary>Workers with room that are compared before the least loaded of them is taken.</summary>
-    private const int Compared = 16;
-
-    private readonly List<Slot> _slots = [];
-    private int _next;
+    private readonly Dictionary<Kind, List<SlotBlock>> _kinds = [];
+    private readonly Dictionary<Wish, SlotBlock[][]> _choices = [];
+    private int _withRoom;
 
     /// <param name="state">The state that the pass works on.</param>
     /// <param name="usable">Whether a worker can be reached and takes work.</param>
@@ -15,91 +16,127 @@ internal sealed class Capacity
     {
         foreach (var worker in state.Workers.Ascending())
         {
-            if (worker is { State: WorkerState.Alive, Draining: false } && worker.Held.Length < worker.Traits.MaxConcurrentJobs && usable(worker.Uid))
+            if (worker is { State: WorkerState.Alive, Draining: false } && usable(worker.Uid))
             {
-                _slots.Add(new Slot(worker));
+                Add(new WorkerSlot(worker));
             }
         }
     }
 
-    public bool IsFull => _slots.Count == 0;
+    public bool IsFull => _withRoom == 0;
 
-    /// <summary>Takes room for a task; 0: there is none.</summary>
+    /// <summary>Takes room for a task; null: there is none.</summary>
     /// <param name="shape">What it needs.</param>
     /// <param name="avoid">The worker where it ended before: taken only if there is no other. 0: none.</param>
-    public long Take(ResourceShape shape, long avoid)
+    public WorkerSlot? Take(ResourceShape shape, long avoid)
     {
-        Slot? best = null;
-        Slot? fallback = null;
-        var seen = 0;
-        for (var i = 0; i < _slots.Count && seen < Compared; i++)
+        (WorkerSlot Slot, SlotBlock Block)? fallback = null;
+        foreach (var blocks in ChoicesFor(shape))
         {
-            var slot = _slots[(_next + i) % _slots.Count];
-            if (!slot.HasRoomFor(shape))
+            if (LeastLoaded(blocks, shape, avoid, ref fallback) is { } best)
             {
-                continue;
-            }
-
-            if (slot.Worker.Uid == avoid)
-            {
-                fallback = slot;
-                continue;
-            }
-
-            seen++;
-            if (best is null || slot.Load < best.Load)
-            {
-                best = slot;
+                return Take(best, shape);
             }
         }
 
-        best ??= fallback;
-        if (best is null)
-        {
-            return 0;
-        }
-
-        best.Take(shape);
-        if (best.IsFull)
-        {
-            _slots.Remove(best);
-        }
-
-        _next = _slots.Count == 0 ? 0 : (_next + 1) % _slots.Count;
-        return best.Worker.Uid;
+        return fallback is { } last ? Take(last, shape) : null;
     }
 
-    private sealed class Slot(WorkerRecord worker)
+    private static (WorkerSlot Slot, SlotBlock Block)? LeastLoaded(SlotBlock[] blocks, ResourceShape shape, long avoid, ref (WorkerSlot Slot, SlotBlock Block)? fallback)
     {
-        private int _taken;
-        private ResourceUse _used = worker.Used;
+        (WorkerSlot Slot, SlotBlock Block)? best = null;
+        foreach (var block in blocks)
+        {
+            if (!block.MayHaveRoomFor(shape) || best is not null && block.LeastLoad >= best.Value.Slot.Load)
+            {
+                continue;
+            }
 
-        public WorkerRecord Worker => worker;
+            foreach (var slot in block.Slots)
+            {
+                if (!slot.HasRoomFor(shape))
+                {
+                    continue;
+                }
 
-        public bool IsFull => worker.Held.Length + _taken >= worker.Traits.MaxConcurrentJobs;
+                if (slot.Worker.Uid == avoid)
+                {
+                    fallback = (slot, block);
+                }
+                else if (best is null || slot.Load < best.Value.Slot.Load)
+                {
+                    best = (slot, block);
+                }
+            }
+        }
 
-        /// <summary>How full it is, in thousandths of the scarcer of jobs and cores.</summary>
-        public long Load { get; private set; } = LoadOf(worker, 0, worker.Used);
+        return best;
+    }
 
-        public bool HasRoomFor(ResourceShape shape)
+    private WorkerSlot Take((WorkerSlot Slot, SlotBlock Block) place, ResourceShape shape)
+    {
+        place.Slot.Take(shape);
+        place.Block.Measure();
+        if (place.Slot.FreeJobs == 0)
+        {
+            _withRoom--;
+        }
+
+        return place.Slot;
+    }
+
+    private void Add(WorkerSlot slot)
+    {
+        var kind = Kind.Of(slot.Worker);
+        if (!_kinds.TryGetValue(kind, out var blocks))
+        {
+            _kinds[kind] = blocks = [];
+        }
+
+        if (blocks.Count == 0 || blocks[^1].IsFull)
+        {
+            blocks.Add(new SlotBlock());
+        }
+
+        blocks[^1].Add(slot);
+        _withRoom += slot.FreeJobs > 0 ? 1 : 0;
+    }
+
+    /// <summary>The workers of the right kinds, the best ones first: plain ones before those with devices, preemptible ones for those who may.</summary>
+    private SlotBlock[][] ChoicesFor(ResourceShape shape)
+    {
+        var wish = Wish.Of(shape);
+        if (!_choices.TryGetValue(wish, out var choices))
+        {
+            _choices[wish] = choices =
+            [
+                .. _kinds.Values
+                    .Where(blocks => blocks[0].Slots[0].Worker.IsOfAKindFor(shape))
+                    .GroupBy(blocks => Rank(blocks[0].Slots[0].Worker.Traits.Capacity, shape))
+                    .OrderBy(rank => rank.Key)
+                    .Select(rank => rank.SelectMany(blocks => blocks).ToArray()),
+            ];
+        }
+
+        return choices;
+    }
+
+    private static int Rank(ResourceShape capacity, ResourceShape shape) =>
+        (capacity.HasDevice && !shape.HasDevice ? 2 : 0) + (capacity.Preemptible == shape.Preemptible ? 0 : 1);
+
+    /// <summary>All of a worker that decides whether a request may go there at all, but for its size.</summary>
+    private readonly record struct Kind(string GpuVariant, string TpuVariant, bool Preemptible, string Region)
+    {
+        public static Kind Of(WorkerRecord worker)
         {
             var capacity = worker.Traits.Capacity;
-            return _used.CpuMillis + shape.CpuMillis <= capacity.CpuMillis
-                && _used.MemoryBytes + shape.MemoryBytes <= capacity.MemoryBytes
-                && _used.DiskBytes + shape.DiskBytes <= capacity.DiskBytes
-                && _used.Gpus + shape.Gpus <= capacity.Gpus
-                && worker.CouldEverHold(shape);
+            return new Kind(capacity.Gpus > 0 ? capacity.GpuVariant : "", capacity.TpuVariant, capacity.Preemptible, worker.Traits.Region);
         }
+    }
 
-        public void Take(ResourceShape shape)
-        {
-            _taken++;
-            _used = _used.Plus(shape);
-            Load = LoadOf(worker, _taken, _used);
-        }
-
-        private static long LoadOf(WorkerRecord worker, int taken, ResourceUse used) => Math.Max(
-            1000L * (worker.Held.Length + taken) / Math.Max(1, worker.Traits.MaxConcurrentJobs),
-            1000L * used.CpuMillis / Math.Max(1, worker.Traits.Capacity.CpuMillis));
+    /// <summary>All of a request that decides the same.</summary>
+    private readonly record struct Wish(string GpuVariant, string TpuVariant, bool Preemptible, string Regions)
+    {
+        public static Wish Of(ResourceShape shape) => new(shape.Gpus > 0 ? shape.GpuVariant : "", shape.TpuVariant, shape.Preemptible, shape.Regions);
     }
 }

@@ -2,7 +2,7 @@ namespace Fluster.Controller;
 
 /// <summary>
 /// Decides which tasks go where: first come, first served among what fits, so that a job for which there is no room holds up nobody; spread
-/// over the workers. Works on a published state and only proposes: the machine checks each placement again. Synchronous; belongs to one thread.
+/// over the workers, plain ones before those with devices that it did not ask for. Works on a published state and only proposes: the machine checks each placement again. Synchronous; belongs to one thread.
 /// </summary>
 internal sealed class Scheduler
 {
@@ -101,13 +101,12 @@ internal sealed class Scheduler
             }
 
             var last = task is { Attempts.IsEmpty: false } ? state.Attempt(task.Attempts[^1])?.WorkerUid ?? 0 : 0;
-            var worker = capacity.Take(job.Terms.Shape, last);
-            if (worker == 0)
+            if (capacity.Take(job.Terms.Shape, last) is not { } slot)
             {
                 return false;
             }
 
-            placements.Add(new Placement(job.Uid, index, worker));
+            placements.Add(new Placement(job.Uid, index, slot.Worker.Uid));
         }
 
         return true;

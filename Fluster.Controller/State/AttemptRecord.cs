@@ -63,6 +63,9 @@ internal sealed record AttemptRecord
     /// <summary>Which attempt at its task, from 1.</summary>
     public int Number { get; init; } = 1;
 
+    /// <summary>The GPUs of its worker that are its own until it is known to be dead.</summary>
+    public GpuSet Gpus { get; init; }
+
     public JobState State { get; init; } = JobState.Building;
 
     /// <summary>The worker gave word that its process tree is gone, or that it never had one: what it held is free again.</summary>

@@ -101,7 +101,7 @@ internal static class AttemptRules
 
         draft.Put(attempt.After(new AttemptEvent.Died(), draft.Now));
         var worker = draft.FindWorker(attempt.WorkerUid)!;
-        draft.Put(worker with { Held = worker.Held.Remove(fence), Used = worker.Used.Minus(draft.Job(attempt.JobUid).Terms.Shape) });
+        draft.Put(worker with { Held = worker.Held.Remove(fence), Used = worker.Used.Minus(draft.Job(attempt.JobUid).Terms.Shape, attempt.Gpus) });
         draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
     }
 
@@ -111,6 +111,7 @@ internal static class AttemptRules
         var meta = draft.Meta;
         var fence = Fence.Of(meta.Epoch, meta.NextAttempt);
         draft.Meta = meta with { NextAttempt = meta.NextAttempt + 1 };
+        var gpus = worker.FreeGpus.Lowest(job.Terms.Shape.Gpus);
         var task = draft.FindTask(job, index) ?? new TaskRecord { Uid = job.FirstTask + index, JobUid = job.Uid, Index = index };
         draft.Put(new AttemptRecord
         {
@@ -120,9 +121,10 @@ internal static class AttemptRules
             WorkerUid = worker.Uid,
             Incarnation = worker.Incarnation,
             Number = task.Attempts.Length + 1,
+            Gpus = gpus,
             PlacedAt = draft.Now.Wall,
         });
-        draft.Put(worker with { Held = worker.Held.Add(fence), Used = worker.Used.Plus(job.Terms.Shape) });
+        draft.Put(worker with { Held = worker.Held.Add(fence), Used = worker.Used.Plus(job.Terms.Shape, gpus) });
         draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
         JobRules.Move(draft, job, task, new TaskEvent.Placed(fence));
         JobRules.Settle(draft, draft.Job(job.Uid));

@@ -19,6 +19,11 @@ internal sealed record ResourceShape
     /// <summary>The kind of TPU. Empty: none.</summary>
     public string TpuVariant { get; init; } = "";
 
+    /// <summary>A worker's chips of a TPU go to one attempt as a whole.</summary>
+    public int Tpus => TpuVariant.Length > 0 ? 1 : 0;
+
+    public bool HasDevice => Gpus > 0 || TpuVariant.Length > 0;
+
     /// <summary>Of a request: may run where it can be preempted. Of a worker: can be preempted.</summary>
     public bool Preemptible { get; init; }
 
@@ -45,11 +50,13 @@ internal sealed record ResourceShape
 }
 
 /// <summary>What the attempts on a worker hold of it until they are known to be dead.</summary>
-internal readonly record struct ResourceUse(long CpuMillis, long MemoryBytes, long DiskBytes, int Gpus)
+internal readonly record struct ResourceUse(long CpuMillis, long MemoryBytes, long DiskBytes, GpuSet Gpus, int Tpus)
 {
-    public ResourceUse Plus(ResourceShape shape) =>
-        new(CpuMillis + shape.CpuMillis, MemoryBytes + shape.MemoryBytes, DiskBytes + shape.DiskBytes, Gpus + shape.Gpus);
+    /// <param name="shape">What an attempt asked for.</param>
+    /// <param name="gpus">Which GPUs it was given.</param>
+    public ResourceUse Plus(ResourceShape shape, GpuSet gpus) =>
+        new(CpuMillis + shape.CpuMillis, MemoryBytes + shape.MemoryBytes, DiskBytes + shape.DiskBytes, Gpus.With(gpus), Tpus + shape.Tpus);
 
-    public ResourceUse Minus(ResourceShape shape) =>
-        new(CpuMillis - shape.CpuMillis, MemoryBytes - shape.MemoryBytes, DiskBytes - shape.DiskBytes, Gpus - shape.Gpus);
+    public ResourceUse Minus(ResourceShape shape, GpuSet gpus) =>
+        new(CpuMillis - shape.CpuMillis, MemoryBytes - shape.MemoryBytes, DiskBytes - shape.DiskBytes, Gpus.Without(gpus), Tpus - shape.Tpus);
 }

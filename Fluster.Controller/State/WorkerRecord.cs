@@ -135,6 +135,9 @@ internal sealed record WorkerRecord
     /// <summary>Whether it takes work at all now.</summary>
     public bool TakesWork(long now) => State == WorkerState.Alive && !Draining && QuarantinedUntil <= now;
 
+    /// <summary>The GPUs that no attempt holds.</summary>
+    public GpuSet FreeGpus => GpuSet.First(Traits.Capacity.Gpus).Without(Used.Gpus);
+
     /// <summary>Whether a task of this shape has room here now.</summary>
     public bool HasRoomFor(ResourceShape shape) =>
         State == WorkerState.Alive && !Draining
@@ -143,7 +146,8 @@ internal sealed record WorkerRecord
         && Used.CpuMillis + shape.CpuMillis <= Traits.Capacity.CpuMillis
         && Used.MemoryBytes + shape.MemoryBytes <= Traits.Capacity.MemoryBytes
         && Used.DiskBytes + shape.DiskBytes <= Traits.Capacity.DiskBytes
-        && Used.Gpus + shape.Gpus <= Traits.Capacity.Gpus;
+        && (shape.Tpus == 0 || Used.Tpus == 0)
+        && FreeGpus.Count >= shape.Gpus;
 
     /// <summary>Whether a task of this shape would have room here if nothing else were here.</summary>
     public bool CouldEverHold(ResourceShape shape) =>
@@ -151,8 +155,16 @@ internal sealed record WorkerRecord
         && shape.MemoryBytes <= Traits.Capacity.MemoryBytes
         && shape.DiskBytes <= Traits.Capacity.DiskBytes
         && shape.Gpus <= Traits.Capacity.Gpus
-        && (shape.GpuVariant.Length == 0 || shape.GpuVariant == "auto" || shape.GpuVariant == Traits.Capacity.GpuVariant)
-        && (shape.TpuVariant.Length == 0 || shape.TpuVariant == Traits.Capacity.TpuVariant)
+        && IsOfAKindFor(shape);
+
+    /// <summary>Whether this is a machine of a kind that the shape asks for, however large.</summary>
+    public bool IsOfAKindFor(ResourceShape shape) =>
+        HasDeviceFor(shape)
         && (shape.Preemptible || !Traits.Capacity.Preemptible)
         && shape.AllowsRegion(Traits.Region);
+
+    /// <summary>Whether its devices are those that the shape names; a shape that names none takes any machine.</summary>
+    public bool HasDeviceFor(ResourceShape shape) =>
+        (shape.Gpus == 0 || Traits.Capacity.Gpus > 0 && (shape.GpuVariant is "auto" or "" || shape.GpuVariant == Traits.Capacity.GpuVariant))
+        && (shape.TpuVariant.Length == 0 || shape.TpuVariant == Traits.Capacity.TpuVariant);
 }

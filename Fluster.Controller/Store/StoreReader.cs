@@ -114,6 +114,6 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
             throw new StoreCorruptException($"Attempt {attempt.Uid} belongs to job {attempt.JobUid} and worker {attempt.WorkerUid}, and one of them has no row.");
         }
 
-        _workers.Set(worker.Uid, worker with { Held = worker.Held.Add(attempt.Fence), Used = worker.Used.Plus(job.Terms.Shape) });
+        _workers.Set(worker.Uid, worker with { Held = worker.Held.Add(attempt.Fence), Used = worker.Used.Plus(job.Terms.Shape, attempt.Gpus) });
     }
 }

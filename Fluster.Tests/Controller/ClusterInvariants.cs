@@ -75,13 +75,17 @@ internal static class ClusterInvariants
         foreach (var worker in state.Workers.Ascending())
         {
             var held = state.Attempts.Ascending().Where(attempt => attempt.WorkerUid == worker.Uid && !attempt.Dead).ToList();
-            var used = held.Aggregate(default(ResourceUse), (sum, attempt) => sum.Plus(state.Jobs.Find(attempt.JobUid)!.Terms.Shape));
+            var used = held.Aggregate(default(ResourceUse), (sum, attempt) => sum.Plus(state.Jobs.Find(attempt.JobUid)!.Terms.Shape, attempt.Gpus));
             var capacity = worker.Traits.Capacity;
             Assert.Equal(held.Select(attempt => attempt.Fence), worker.Held);
             Assert.Equal(used, worker.Used);
             Assert.True(
-                used.CpuMillis <= capacity.CpuMillis && used.MemoryBytes <= capacity.MemoryBytes && used.Gpus <= capacity.Gpus && held.Count <= worker.Traits.MaxConcurrentJobs,
+                used.CpuMillis <= capacity.CpuMillis && used.MemoryBytes <= capacity.MemoryBytes && used.DiskBytes <= capacity.DiskBytes && used.Tpus <= capacity.Tpus && held.Count <= worker.Traits.MaxConcurrentJobs,
                 $"Worker {worker.Id} has {capacity} and holds {used} in {held.Count} attempts.");
+            Assert.All(held, attempt => Assert.Equal(state.Jobs.Find(attempt.JobUid)!.Terms.Shape.Gpus, attempt.Gpus.Count));
+            Assert.True(
+                used.Gpus.Count == held.Sum(attempt => attempt.Gpus.Count) && used.Gpus.Without(GpuSet.First(capacity.Gpus)).IsEmpty,
+                $"Worker {worker.Id} has {capacity.Gpus} GPUs, and its attempts have {string.Join(" + ", held.Select(attempt => $"[{attempt.Gpus}]"))}.");
         }
     }
 

@@ -100,7 +100,16 @@ internal sealed class MachineScript
         ulong.Parse(options.GetValueOrDefault("incarnation", "1")),
         new WorkerTraits
         {
-            Capacity = new ResourceShape { CpuMillis = Cores(options.GetValueOrDefault("cpu", "4")), MemoryBytes = 4L << 30 },
+            Capacity = new ResourceShape
+            {
+                CpuMillis = Cores(options.GetValueOrDefault("cpu", "4")),
+                MemoryBytes = 4L << 30,
+                Gpus = int.Parse(options.GetValueOrDefault("gpus", "0")),
+                GpuVariant = options.GetValueOrDefault("gpu", ""),
+                TpuVariant = options.GetValueOrDefault("tpu", ""),
+                Preemptible = arguments.Contains("preemptible", StringComparer.Ordinal),
+            },
+            Region = options.GetValueOrDefault("region", ""),
             MaxConcurrentJobs = int.Parse(options.GetValueOrDefault("jobs", "10")),
         },
         [.. options.GetValueOrDefault("holds", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(name => new Observation(AttemptOf(name).Fence, AttemptPhase.Running))]);
@@ -116,7 +125,16 @@ internal sealed class MachineScript
             {
                 Name = id.LastPart,
                 Replicas = int.Parse(options.GetValueOrDefault("replicas", "1")),
-                Shape = new ResourceShape { CpuMillis = Cores(options.GetValueOrDefault("cpu", "1")), MemoryBytes = 1L << 20 },
+                Shape = new ResourceShape
+                {
+                    CpuMillis = Cores(options.GetValueOrDefault("cpu", "1")),
+                    MemoryBytes = 1L << 20,
+                    Gpus = int.Parse(options.GetValueOrDefault("gpus", "0")),
+                    GpuVariant = options.GetValueOrDefault("gpu", ""),
+                    TpuVariant = options.GetValueOrDefault("tpu", ""),
+                    Preemptible = arguments.Contains("preemptible", StringComparer.Ordinal),
+                    Regions = options.GetValueOrDefault("regions", ""),
+                },
                 Priority = null,
                 FailureRetries = int.Parse(options.GetValueOrDefault("retries", "0")),
                 LossRetries = int.Parse(options.GetValueOrDefault("losses", "100")),
@@ -195,7 +213,8 @@ internal sealed class MachineScript
     {
         var worker = _lab.State.Workers.Find(attempt.WorkerUid)!.Id;
         var stop = attempt.IsStopping ? ", to stop" : "";
-        return $"{attempt.State} on {worker}{stop}{(attempt is { IsLive: false, Dead: false } ? ", not known to be dead" : "")}";
+        var gpus = attempt.Gpus.IsEmpty ? "" : $" gpus {attempt.Gpus}";
+        return $"{attempt.State} on {worker}{gpus}{stop}{(attempt is { IsLive: false, Dead: false } ? ", not known to be dead" : "")}";
     }
 
     private IEnumerable<string> Print(StepResult result)

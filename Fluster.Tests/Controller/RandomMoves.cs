@@ -67,7 +67,7 @@ internal static class RandomMoves
                 SliceSize = slice,
                 Coscheduled = dice.Roll(4) == 0,
                 Exclusive = dice.Roll(5) == 0,
-                Shape = new ResourceShape { CpuMillis = 500 * (1 + dice.Roll(3)), MemoryBytes = 1 },
+                Shape = new ResourceShape { CpuMillis = 500 * (1 + dice.Roll(3)), MemoryBytes = 1, Gpus = dice.Roll(3), GpuVariant = "auto" },
                 FailureRetries = dice.Roll(3),
                 LossRetries = dice.Roll(3),
                 SchedulingTimeout = dice.Roll(4) == 0 ? 5_000 : 0,
@@ -124,7 +124,7 @@ internal static class RandomMoves
         switch (known is null ? 0 : dice.Roll(3))
         {
             case 0:
-                var traits = known?.Traits ?? new WorkerTraits { Capacity = new ResourceShape { CpuMillis = 3_000, MemoryBytes = 1L << 30 }, MaxConcurrentJobs = 4 };
+                var traits = known?.Traits ?? new WorkerTraits { Capacity = new ResourceShape { CpuMillis = 3_000, MemoryBytes = 1L << 30, Gpus = 4, GpuVariant = "h100" }, MaxConcurrentJobs = 4 };
                 var incarnation = (known?.Incarnation ?? 1) + (ulong)dice.Roll(2);
                 lab.Apply(new ClusterInput.Hello(id, incarnation, traits, [.. holds.Select(fence => new Observation(fence, dice.Roll(2) == 0 ? AttemptPhase.Running : AttemptPhase.Ended))]));
                 break;

@@ -18,6 +18,8 @@ internal sealed class WorkerMachine(WorkerOptions options, string dataDirectory)
             {
                 CpuMillis = (long)((options.Cpu ?? Environment.ProcessorCount) * 1000),
                 MemoryBytes = options.Memory.Length > 0 ? ByteSize.Parse(options.Memory).Bytes : TotalMemory() / 100 * MemoryPercent,
+                Device = Device(),
+                Preemptible = options.Preemptible,
                 DiskBytes = options.Disk.Length > 0 ? ByteSize.Parse(options.Disk).Bytes : Drive().AvailableFreeSpace,
             },
             MaxConcurrentJobs = options.MaxConcurrentJobs,
@@ -46,6 +48,11 @@ internal sealed class WorkerMachine(WorkerOptions options, string dataDirectory)
             ? $"The disk of {dataDirectory} is full: {new ByteSize(free)} of {new ByteSize(total)} are free, and {LeastFreePercent} % are needed."
             : null);
     }
+
+    private V1.Device? Device() =>
+        options.Gpus > 0 ? new V1.Device { Gpu = new V1.GpuDevice { Variant = options.GpuVariant, Count = options.Gpus } }
+        : options.TpuVariant.Length > 0 ? new V1.Device { Tpu = new V1.TpuDevice { Variant = options.TpuVariant } }
+        : null;
 
     private DriveInfo Drive() => new(Path.GetFullPath(dataDirectory));
 

@@ -39,6 +39,18 @@ internal sealed class WorkerOptions
     /// <summary>The address under which others reach servers in jobs. Default: <see cref="BindHost"/>.</summary>
     public string AdvertiseHost { get; set; } = "";
 
+    /// <summary>GPUs that jobs may use, numbered from 0 as CUDA numbers them. Default: 0.</summary>
+    public int Gpus { get; set; }
+
+    /// <summary>Their model as jobs ask for it, for example <c>h100</c>. Needed with <see cref="Gpus"/>.</summary>
+    public string GpuVariant { get; set; } = "";
+
+    /// <summary>The TPU slice that this machine is part of, for example <c>v5litepod-16</c>. Default: none.</summary>
+    public string TpuVariant { get; set; } = "";
+
+    /// <summary>Whether the cloud can take the machine away at any moment: only jobs that allow it run here. Default: false.</summary>
+    public bool Preemptible { get; set; }
+
     /// <summary>The region that jobs can ask for. Default: none.</summary>
     public string Region { get; set; } = "";
 

@@ -18,6 +18,9 @@ internal sealed class WorkerOptionsValidation : IValidateOptions<WorkerOptions>
         Check(nameof(options.Disk), options.Disk.Length == 0 ? null : Problem(() => ByteSize.Parse(options.Disk)));
         Check(nameof(options.PortRange), Problem(() => Fluster.Worker.PortRange.Parse(options.PortRange)));
         Check(nameof(options.MaxConcurrentJobs), options.MaxConcurrentJobs is > 0 and <= 10_000 ? null : $"{options.MaxConcurrentJobs} is not from 1 to 10000.");
+        Check(nameof(options.Gpus), options.Gpus is >= 0 and <= 64 ? null : $"{options.Gpus} is not from 0 to 64.");
+        Check(nameof(options.GpuVariant), (options.Gpus > 0) == (options.GpuVariant.Length > 0) ? null : "GPUs have a number and a variant, or neither.");
+        Check(nameof(options.TpuVariant), options.TpuVariant.Length == 0 ? null : options.Gpus > 0 ? "a machine has GPUs or a TPU, not both." : Problem(() => TpuTopology.Get(options.TpuVariant)));
         Check(nameof(options.BindHost), options.BindHost.Length > 0 ? null : "it is empty.");
         Check(nameof(options.Isolation), IsolationOf(options, out _) ? null : $"'{options.Isolation}' is not one of auto, cgroup2, cgroup1 and marker.");
         Check(nameof(options.JobHostPath), options.JobHostPath.Length == 0 || File.Exists(options.JobHostPath) ? null : $"there is no file '{options.JobHostPath}'.");

@@ -58,6 +58,7 @@ internal sealed class WorkerParts : IAsyncDisposable
                 WorkerId = id,
                 BindHost = options.BindHost,
                 AdvertiseHost = options.AdvertiseHost.Length > 0 ? options.AdvertiseHost : options.BindHost,
+                HasGpus = options.Gpus > 0,
                 ControllerAddress = () => address.Current,
                 ClusterKey = () => memory.ClusterKey,
                 BaseVariables = BaseEnvironment.Of(Environment.GetEnvironmentVariables()),

@@ -44,6 +44,12 @@ internal static class JobVariables
             variables[FlusterEnvironment.PortVariable(name)] = port.ToString(CultureInfo.InvariantCulture);
         }
 
+        // Which GPUs are the attempt's own; on a machine with some, a job without any sees none.
+        if (spec.GpuIndices.Count > 0 || worker.HasGpus)
+        {
+            variables["CUDA_VISIBLE_DEVICES"] = string.Join(',', spec.GpuIndices);
+        }
+
         Set(variables, "TRACEPARENT", spec.Trace?.Traceparent);
         Set(variables, "TRACESTATE", spec.Trace?.Tracestate);
         Set(variables, "BAGGAGE", spec.Trace?.Baggage);
@@ -71,6 +77,9 @@ internal sealed record WorkerSurroundings
     public required string BindHost { get; init; }
 
     public required string AdvertiseHost { get; init; }
+
+    /// <summary>Whether there are GPUs that attempts are given.</summary>
+    public bool HasGpus { get; init; }
 
     /// <summary>The controller's address as jobs can use it.</summary>
     public required Func<string> ControllerAddress { get; init; }
