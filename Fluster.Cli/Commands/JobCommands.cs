@@ -12,6 +12,7 @@ internal static class JobCommands
         Submit(),
         List(),
         Show(),
+        Explain(),
         Logs(),
         Wait(),
         Stop(),
@@ -101,6 +102,28 @@ internal static class JobCommands
             else
             {
                 JobText.Show(status, TimeProvider.System.GetUtcNow());
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Explain()
+    {
+        var job = JobArgument();
+        var command = new Command("explain", "Says what a job waits for, who has that, and the smallest change that would let it run.") { job };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var client = FlusterCommand.Connect(parsed);
+            var explanation = await client.ExplainAsync(await JobFinder.FindAsync(client, parsed.GetRequiredValue(job), cancellationToken), cancellationToken);
+            if (FlusterCommand.IsJson(parsed))
+            {
+                Output.Json(ExplanationView.From(explanation), ViewJson.Default.ExplanationView);
+            }
+            else
+            {
+                ExplanationText.Show(explanation);
             }
 
             return 0;

@@ -187,6 +187,7 @@ internal sealed record ClusterView
 [JsonSerializable(typeof(SubmittedView))]
 [JsonSerializable(typeof(IReadOnlyList<StoppedWithinView>))]
 [JsonSerializable(typeof(JobView))]
+[JsonSerializable(typeof(ExplanationView))]
 [JsonSerializable(typeof(IReadOnlyList<JobView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
 [JsonSerializable(typeof(ClusterView))]

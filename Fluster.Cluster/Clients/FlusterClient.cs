@@ -110,6 +110,14 @@ public sealed class FlusterClient : IClusterController
     }
 
     /// <inheritdoc/>
+    public async Task<JobExplanation> ExplainAsync(JobId job, CancellationToken cancellationToken = default)
+    {
+        var request = new V1.ExplainJobRequest { JobId = job.ToString() };
+        var response = await _calls.CallAsync((service, options) => service.ExplainJobAsync(request, options), cancellationToken).ConfigureAwait(false);
+        return response.Explanation.ToDomain();
+    }
+
+    /// <inheritdoc/>
     public async Task<JobStatus> TerminateAsync(JobId job, CancellationToken cancellationToken = default)
     {
         var request = new V1.TerminateJobRequest { JobId = job.ToString() };

@@ -44,6 +44,10 @@ public interface IClusterController : IAsyncDisposable
     Task<IReadOnlyList<JobStatus>> WaitAsync(
         IReadOnlyList<JobId> jobs, TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default);
 
+    /// <summary>Why the job is where it is: what it waits for, who has that, and the smallest change that would let it run.</summary>
+    /// <exception cref="ClusterException">There is no such job (<see cref="ClusterError.NotFound"/>), or the controller cannot be reached.</exception>
+    Task<JobExplanation> ExplainAsync(JobId job, CancellationToken cancellationToken = default);
+
     /// <summary>Asks for the job and everything below it to stop. A job that has ended keeps its state.</summary>
     /// <returns>The job after the request was recorded.</returns>
     /// <exception cref="ClusterException">

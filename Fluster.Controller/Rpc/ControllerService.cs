@@ -30,6 +30,9 @@ internal sealed class ControllerService(
     public override Task StreamLogs(V1.StreamLogsRequest request, IServerStreamWriter<V1.StreamLogsResponse> responseStream, ServerCallContext context) =>
         UntilShutdownAsync(context, token => logs.StreamAsync(CallerOf(context), request, responseStream, token));
 
+    public override Task<V1.ExplainJobResponse> ExplainJob(V1.ExplainJobRequest request, ServerCallContext context) =>
+        Task.FromResult(jobs.Explain(CallerOf(context), request));
+
     public override Task<V1.HasBlobsResponse> HasBlobs(V1.HasBlobsRequest request, ServerCallContext context) =>
         Task.FromResult(blobs.Has(request));
 

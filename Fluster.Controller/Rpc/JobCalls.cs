@@ -246,6 +246,13 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
         return response;
     }
 
+    public V1.ExplainJobResponse Explain(Caller caller, V1.ExplainJobRequest request)
+    {
+        var state = loop.Current;
+        var job = JobLookup.Find(state, loop.Directory, caller, request.JobId);
+        return new V1.ExplainJobResponse { Explanation = infos.Explainer(state).Of(job, seen => caller.MayUse(seen.Namespace)).ToWire() };
+    }
+
     /// <summary>In which namespace a job is submitted, and by which attempt.</summary>
     private (Namespace Namespace, Fence Fence) OriginOf(Caller caller, JobId id, V1.JobSpec spec)
     {

@@ -3,7 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace Fluster.Controller;
 
 /// <summary>Jobs as readers see them. Secrets of their environments are not here.</summary>
-internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines lastLines)
+internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines lastLines, SchedulerService scheduler)
 {
     private const int MostDisplayed = 200;
 
@@ -25,7 +25,7 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines la
             State = job.State.ToWire(),
             Stopping = job.Stopping,
             Failure = job.State.IsTerminal ? Reason(job.Failure, withTasks ? Failed(state, job) : default, withTasks) : null,
-            PendingReason = job.State == JobState.Pending ? PendingReason.Of(state, job, loop.Now().Time, links.TakesWork) : "",
+            PendingReason = job.State == JobState.Pending ? Explainer(state).ReasonOf(job) : "",
             Replicas = job.Terms.Replicas,
             Entrypoint = Display(request.Entrypoint),
             Resources = request.Resources,
@@ -45,6 +45,9 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines la
 
         return info;
     }
+
+    /// <summary>Says what jobs wait for.</summary>
+    public Explainer Explainer(ClusterState state) => new(state, loop.Now().Time, links.Obstacle, scheduler.ReservedFor);
 
     /// <summary>The last attempt of the task that ended its job; none: no task did.</summary>
     private static Fence Failed(ClusterState state, JobRecord job)

@@ -5,6 +5,8 @@ namespace Fluster.Controller;
 /// <summary>The workers that can be reached now, and what was last heard of each. Not part of the state: it is found out again.</summary>
 internal sealed class WorkerLinks(TimeProvider time)
 {
+    public const string NotConnected = "is not connected";
+
     private readonly ConcurrentDictionary<long, WorkerConnection> _connections = new();
     private readonly ConcurrentDictionary<long, WorkerNews> _news = new();
     private long _version;
@@ -21,6 +23,16 @@ internal sealed class WorkerLinks(TimeProvider time)
     public bool TakesWork(long workerUid) => _connections.ContainsKey(workerUid) && IsTrusted(workerUid) && (!_news.TryGetValue(workerUid, out var news) || news.Health?.AcceptsWork != false);
 
     public bool IsConnected(long workerUid) => _connections.ContainsKey(workerUid);
+
+    /// <summary>Why a worker gets no work now, to be read after its name; null: it does.</summary>
+    public string? Obstacle(WorkerRecord worker) => worker.State switch
+    {
+        WorkerState.Lost => "is lost",
+        WorkerState.Suspect => "has not been heard of for a while",
+        _ when !_connections.ContainsKey(worker.Uid) => NotConnected,
+        _ when !TakesWork(worker.Uid) => NewsOf(worker.Uid)?.Health?.Problems is { Count: > 0 } problems ? $"takes no work: {problems[0]}" : "takes no work",
+        _ => null,
+    };
 
     public WorkerNews? NewsOf(long workerUid) => _news.GetValueOrDefault(workerUid);
 

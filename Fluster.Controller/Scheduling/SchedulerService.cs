@@ -37,6 +37,9 @@ internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks lin
         _signal.Set();
     }
 
+    /// <summary>The job that a worker is kept for, as of the last pass; 0: none.</summary>
+    public long ReservedFor(long workerUid) => 0;
+
     /// <summary>A worker can be reached again, or takes work again.</summary>
     public void WorkersChanged() => _signal.Set();
 

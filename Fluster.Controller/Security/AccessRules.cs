@@ -23,6 +23,7 @@ internal static class AccessRules
         [Service + "ListJobs"] = s_users,
         [Service + "GetResult"] = s_users,
         [Service + "StreamLogs"] = s_users,
+        [Service + "ExplainJob"] = s_users,
         [Service + "HasBlobs"] = s_everybody,
         [Service + "UploadBlobs"] = s_everybody,
         [Service + "GetBlob"] = s_everybody,

@@ -41,7 +41,7 @@ public class SchedulerProperties
         Assert.Equal(fits, lab.Plan().Any(text => text.StartsWith($"{first.Id} ", StringComparison.Ordinal) || text.StartsWith($"{first.Id}#0 ", StringComparison.Ordinal)));
     });
 
-    private static SchedulerLab Cluster(int[] numbers)
+    internal static SchedulerLab Cluster(int[] numbers)
     {
         var lab = new SchedulerLab();
         var workers = 1 + numbers[0] % 24;

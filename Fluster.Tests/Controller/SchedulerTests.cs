@@ -113,20 +113,6 @@ public class SchedulerTests
         Assert.Empty(new Scheduler(_lab.State).Plan(_lab.State, _lab.Now, _ => false));
     }
 
-    [Theory]
-    [InlineData(8, 0, "It needs 8 cores, and the largest worker has 4 cores.")]
-    [InlineData(1, 8L << 30, "It needs 8 GiB of memory, and the largest worker has 4 GiB.")]
-    [InlineData(4, 0, "It needs 4 cores, 0 of memory, and the 1 workers that could hold it are in use.")]
-    public void PendingReason_NamesWhatIsLacking(int cpu, long memory, string expected)
-    {
-        Worker("w1");
-        Submit("busy");
-        Place("busy", "w1");
-        Add(cpu: cpu, memory: memory, names: "waits");
-
-        Assert.Equal(expected, PendingReason.Of(_lab.State, _lab.Job("waits")!, _lab.Now, _ => true));
-    }
-
     private void Worker(string id, int cpu = 4, int jobs = 10) => _lab.Apply(new ClusterInput.Hello(
         WorkerId.Parse(id),
         1,
