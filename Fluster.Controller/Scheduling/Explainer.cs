@@ -64,12 +64,13 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             }
 
             left--;
-            if (task is null || Blocked(job, task) is not { } own)
+            var own = task is null ? null : Blocked(job, task);
+            if (own is null && (!job.Terms.HasGangs || Readiness.OfGang(state, job, index - (index % job.Terms.GangSize)) <= now))
             {
                 return Binding(job);
             }
 
-            blocked ??= own;
+            blocked ??= own ?? new Finding(PendingCause.LastAttempt, "Its tasks run at once, and those of the last try have not all ended.");
         }
 
         return blocked ?? Binding(job);
@@ -100,6 +101,18 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             };
         }
 
+        if (Readiness.Of(state, job, task.Index) > now)
+        {
+            var last = state.Attempt(task.Attempts[^1])!;
+            return new Finding(
+                PendingCause.LastAttempt,
+                $"Task {task.Index} waits until no process of its last attempt can be left on {state.Workers.Find(last.WorkerUid)!.Id}.")
+            {
+                Task = task.Index,
+                Holders = last.Dead ? [] : [last.Fence],
+            };
+        }
+
         return null;
     }
 
@@ -119,6 +132,11 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             return away.Count > 0 || usable.Count == 0 ? Unavailable(away.Count > 0 ? away : _workers, usable.Count == 0) : NeverFits(usable, shape);
         }
 
+        if (job.Terms.HasGangs && Gang(job, fitting) is { } lacking)
+        {
+            return lacking;
+        }
+
         var open = fitting.Where(worker => worker.Held.Length < worker.Traits.MaxConcurrentJobs).ToList();
         if (open.Count == 0)
         {
@@ -133,6 +151,41 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
 
         var reserved = roomy.Where(worker => reservedFor(worker.Uid) is var holder and not 0 && holder != job.Uid).ToList();
         return reserved.Count == roomy.Count ? Reserved(reserved) : new Finding(PendingCause.Placing, "It is about to be placed.");
+    }
+
+    /// <summary>Whether all tasks of a gang have room at once.</summary>
+    private Finding? Gang(JobRecord job, List<WorkerRecord> fitting)
+    {
+        var (shape, size) = (job.Terms.Shape, job.Terms.GangSize);
+        var most = fitting.Sum(worker => Room.Whole(worker).Times(shape));
+        if (most < size)
+        {
+            return new Finding(PendingCause.GangTooLarge, $"Its {size} tasks run at once, and when nothing else runs there is room for {most}.")
+            {
+                Change = _ => $"Ask for at most {ShapeText.Count(most, "task")}, or start workers for {size - most} more, each with {ShapeText.Of(shape)}.",
+            };
+        }
+
+        var free = fitting.Where(worker => !GangRules.IsTaken(worker, job, 0, state.Attempt, state.Jobs.Find)).Sum(worker => Room.Free(worker).Times(shape));
+        if (free >= size)
+        {
+            return null;
+        }
+
+        // Those that end soon anyway, then the largest, until the rest has room.
+        var holders = fitting
+            .SelectMany(worker => worker.Held.Select(fence => (Fence: fence, Worker: worker)))
+            .OrderBy(held => state.Attempt(held.Fence) is { IsLive: true, IsStopping: false } ? 1 : 0)
+            .ThenByDescending(held => Share(held.Worker, ShapeOf(held.Fence)))
+            .ThenBy(held => held.Fence)
+            .Take((int)(size - free))
+            .Select(held => held.Fence)
+            .ToList();
+        return new Finding(PendingCause.Gang, $"Its {size} tasks run at once, and there is room for {free} of them now.")
+        {
+            Holders = holders,
+            Change = visible => $"It runs when there is room for {size - free} more: for example when {Names(holders, visible)}.",
+        };
     }
 
     private Finding Unavailable(List<WorkerRecord> away, bool all)

@@ -129,7 +129,7 @@ internal static class GangRules
                 return false;
             }
 
-            taken[uid] = worker with { Held = worker.Held.Add(default), Used = worker.Used.Plus(job.Terms.Shape) };
+            taken[uid] = worker with { Held = worker.Held.Add(default), Used = worker.Used.Plus(job.Terms.Shape, worker.FreeGpus.Lowest(job.Terms.Shape.Gpus)) };
         }
 
         return true;

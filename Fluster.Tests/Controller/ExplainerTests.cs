@@ -155,6 +155,39 @@ public class ExplainerTests
     }
 
     [Fact]
+    public void Gangs_SayHowManyTasksHaveRoom()
+    {
+        _lab.Worker("w1", cpu: 2);
+        _lab.Worker("w2", cpu: 2);
+        _lab.Submit("waits", 1, terms => terms with { Replicas = 8, Coscheduled = true });
+        Expect(
+            PendingCause.GangTooLarge,
+            "Its 8 tasks run at once, and when nothing else runs there is room for 4.",
+            "Ask for at most 4 tasks, or start workers for 4 more, each with 1 core, 0 of memory.");
+
+        _lab.Submit("fits", 1, terms => terms with { Replicas = 4, Coscheduled = true });
+        Expect(PendingCause.Placing, "It is about to be placed.", null, "fits");
+        Busy("a", "w1", 1);
+        Expect(
+            PendingCause.Gang,
+            "Its 4 tasks run at once, and there is room for 3 of them now.",
+            "It runs when there is room for 1 more: for example when a on w1 ends.",
+            "fits");
+    }
+
+    [Fact]
+    public void LastAttempt_OfAnExclusiveJob_MustBeGone()
+    {
+        _lab.Worker("w1");
+        _lab.Worker("w2");
+        _lab.Submit("waits", 1, terms => terms with { Exclusive = true });
+        _lab.Place("waits", "w1");
+        Silent("w1", WorkerEvent.SilentForLong);
+
+        Expect(PendingCause.LastAttempt, "Task 0 waits until no process of its last attempt can be left on w1.", null);
+    }
+
+    [Fact]
     public void RoomThere_And_Running_And_Ended()
     {
         _lab.Worker("w1");
