@@ -8,6 +8,7 @@ return await BenchmarkRunner.RunAsync(
         new SubmitLatency(),
         new WaitLatency(),
         new BundleTransfer(),
+        new SchedulePass(),
         new StepRate(),
         new SubmitRate(),
         new MemoryUse(),

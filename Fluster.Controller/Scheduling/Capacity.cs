@@ -7,7 +7,8 @@ namespace Fluster.Controller;
 internal sealed class Capacity
 {
     private readonly Dictionary<Kind, List<SlotBlock>> _kinds = [];
-    private readonly Dictionary<Wish, SlotBlock[][]> _choices = [];
+    private readonly Dictionary<Wish, Choices> _choices = [];
+    private readonly Dictionary<long, WorkerSlot> _slots = [];
     private int _withRoom;
 
     /// <param name="state">The state that the pass works on.</param>
@@ -18,54 +19,91 @@ internal sealed class Capacity
         {
             if (worker is { State: WorkerState.Alive, Draining: false } && usable(worker.Uid))
             {
-                Add(new WorkerSlot(worker));
+                Add(worker);
             }
+        }
+
+        foreach (var block in _kinds.Values.SelectMany(blocks => blocks))
+        {
+            block.Measure();
         }
     }
 
     public bool IsFull => _withRoom == 0;
 
+    /// <summary>A worker that can be reached and takes work; null: it is not one.</summary>
+    public WorkerSlot? Find(long workerUid) => _slots.GetValueOrDefault(workerUid);
+
     /// <summary>Takes room for a task; null: there is none.</summary>
     /// <param name="shape">What it needs.</param>
     /// <param name="avoid">The worker where it ended before: taken only if there is no other. 0: none.</param>
-    public WorkerSlot? Take(ResourceShape shape, long avoid)
+    /// <param name="end">Cluster time at which it is over at the latest; unknown: <see cref="long.MaxValue"/>.</param>
+    /// <param name="may">Whether it may go to a worker at all. Null: to any.</param>
+    public WorkerSlot? Take(ResourceShape shape, long avoid = 0, long end = long.MaxValue, Func<WorkerSlot, bool>? may = null)
     {
-        (WorkerSlot Slot, SlotBlock Block)? fallback = null;
-        foreach (var blocks in ChoicesFor(shape))
+        WorkerSlot? fallback = null;
+        foreach (var blocks in ChoicesFor(shape).Ranks)
         {
-            if (LeastLoaded(blocks, shape, avoid, ref fallback) is { } best)
+            if (LeastLoaded(blocks, shape, avoid, end, may, ref fallback) is { } best)
             {
-                return Take(best, shape);
+                Take(best, shape);
+                return best;
             }
         }
 
-        return fallback is { } last ? Take(last, shape) : null;
+        if (fallback is not null)
+        {
+            Take(fallback, shape);
+        }
+
+        return fallback;
     }
 
-    private static (WorkerSlot Slot, SlotBlock Block)? LeastLoaded(SlotBlock[] blocks, ResourceShape shape, long avoid, ref (WorkerSlot Slot, SlotBlock Block)? fallback)
+    public void Take(WorkerSlot slot, ResourceShape shape)
     {
-        (WorkerSlot Slot, SlotBlock Block)? best = null;
+        _withRoom -= slot.Free.Jobs == 1 ? 1 : 0;
+        slot.Take(shape);
+        slot.Block.Measure();
+    }
+
+    public void GiveBack(WorkerSlot slot, ResourceShape shape)
+    {
+        _withRoom += slot.Free.Jobs == 0 ? 1 : 0;
+        slot.GiveBack(shape);
+        slot.Block.Measure();
+    }
+
+    /// <summary>The workers that could hold a shape if nothing else were there.</summary>
+    public IEnumerable<WorkerSlot> SlotsFor(ResourceShape shape)
+    {
+        var choices = ChoicesFor(shape);
+        return !choices.Largest.Holds(shape) ? [] : choices.Ranks.SelectMany(blocks => blocks).SelectMany(block => block.Slots).Where(slot => Room.Whole(slot.Worker).Holds(shape));
+    }
+
+    private static WorkerSlot? LeastLoaded(SlotBlock[] blocks, ResourceShape shape, long avoid, long end, Func<WorkerSlot, bool>? may, ref WorkerSlot? fallback)
+    {
+        WorkerSlot? best = null;
         foreach (var block in blocks)
         {
-            if (!block.MayHaveRoomFor(shape) || best is not null && block.LeastLoad >= best.Value.Slot.Load)
+            if (!block.MayHaveRoomFor(shape) || best is not null && block.LeastLoad >= best.Load)
             {
                 continue;
             }
 
             foreach (var slot in block.Slots)
             {
-                if (!slot.HasRoomFor(shape))
+                if (!slot.HasRoomFor(shape, end) || best is not null && slot.Load >= best.Load || may?.Invoke(slot) == false)
                 {
                     continue;
                 }
 
                 if (slot.Worker.Uid == avoid)
                 {
-                    fallback = (slot, block);
+                    fallback = slot;
                 }
-                else if (best is null || slot.Load < best.Value.Slot.Load)
+                else
                 {
-                    best = (slot, block);
+                    best = slot;
                 }
             }
         }
@@ -73,21 +111,9 @@ internal sealed class Capacity
         return best;
     }
 
-    private WorkerSlot Take((WorkerSlot Slot, SlotBlock Block) place, ResourceShape shape)
+    private void Add(WorkerRecord worker)
     {
-        place.Slot.Take(shape);
-        place.Block.Measure();
-        if (place.Slot.FreeJobs == 0)
-        {
-            _withRoom--;
-        }
-
-        return place.Slot;
-    }
-
-    private void Add(WorkerSlot slot)
-    {
-        var kind = Kind.Of(slot.Worker);
+        var kind = Kind.Of(worker);
         if (!_kinds.TryGetValue(kind, out var blocks))
         {
             _kinds[kind] = blocks = [];
@@ -98,24 +124,25 @@ internal sealed class Capacity
             blocks.Add(new SlotBlock());
         }
 
-        blocks[^1].Add(slot);
-        _withRoom += slot.FreeJobs > 0 ? 1 : 0;
+        var slot = blocks[^1].Add(worker);
+        _slots[worker.Uid] = slot;
+        _withRoom += slot.Free.Jobs > 0 ? 1 : 0;
     }
 
     /// <summary>The workers of the right kinds, the best ones first: plain ones before those with devices, preemptible ones for those who may.</summary>
-    private SlotBlock[][] ChoicesFor(ResourceShape shape)
+    private Choices ChoicesFor(ResourceShape shape)
     {
         var wish = Wish.Of(shape);
         if (!_choices.TryGetValue(wish, out var choices))
         {
-            _choices[wish] = choices =
-            [
-                .. _kinds.Values
-                    .Where(blocks => blocks[0].Slots[0].Worker.IsOfAKindFor(shape))
-                    .GroupBy(blocks => Rank(blocks[0].Slots[0].Worker.Traits.Capacity, shape))
-                    .OrderBy(rank => rank.Key)
-                    .Select(rank => rank.SelectMany(blocks => blocks).ToArray()),
-            ];
+            var ranks = _kinds.Values
+                .Where(blocks => blocks[0].Slots[0].Worker.IsOfAKindFor(shape))
+                .GroupBy(blocks => Rank(blocks[0].Slots[0].Worker.Traits.Capacity, shape))
+                .OrderBy(rank => rank.Key)
+                .Select(rank => rank.SelectMany(blocks => blocks).ToArray())
+                .ToArray();
+            var wholes = ranks.SelectMany(blocks => blocks).SelectMany(block => block.Slots).Select(slot => Room.Whole(slot.Worker));
+            _choices[wish] = choices = new Choices(ranks, wholes.Aggregate(default(Room), Room.Most));
         }
 
         return choices;
@@ -139,4 +166,8 @@ internal sealed class Capacity
     {
         public static Wish Of(ResourceShape shape) => new(shape.Gpus > 0 ? shape.GpuVariant : "", shape.TpuVariant, shape.Preemptible, shape.Regions);
     }
+
+    /// <param name="Ranks">Blocks of equally good workers, the best first.</param>
+    /// <param name="Largest">No worker of them has more of anything.</param>
+    private sealed record Choices(SlotBlock[][] Ranks, Room Largest);
 }

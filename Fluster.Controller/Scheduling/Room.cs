@@ -23,6 +23,15 @@ internal readonly record struct Room(long Jobs, long CpuMillis, long MemoryBytes
             whole.Tpus - used.Tpus);
     }
 
+    /// <summary>The larger of each amount.</summary>
+    public static Room Most(Room left, Room right) => new(
+        Math.Max(left.Jobs, right.Jobs),
+        Math.Max(left.CpuMillis, right.CpuMillis),
+        Math.Max(left.MemoryBytes, right.MemoryBytes),
+        Math.Max(left.DiskBytes, right.DiskBytes),
+        Math.Max(left.Gpus, right.Gpus),
+        Math.Max(left.Tpus, right.Tpus));
+
     public bool Holds(ResourceShape shape) =>
         Jobs > 0
         && CpuMillis >= shape.CpuMillis

@@ -1,8 +1,9 @@
 namespace Fluster.Controller;
 
 /// <summary>
-/// Decides which tasks go where: first come, first served among what fits, so that a job for which there is no room holds up nobody; spread
-/// over the workers, plain ones before those with devices that it did not ask for. Works on a published state and only proposes: the machine checks each placement again. Synchronous; belongs to one thread.
+/// Decides which tasks go where: first come, first served among what fits, so that a job for which there is no room holds up nobody, nor is
+/// passed by for ever; spread over the workers, plain ones before those with devices that it did not ask for; gangs whole. Works on a
+/// published state and only proposes: the machine checks each placement again. Synchronous; belongs to one thread.
 /// </summary>
 internal sealed class Scheduler
 {
@@ -15,9 +16,6 @@ internal sealed class Scheduler
             _waiting.Update(job.Uid, job);
         }
     }
-
-    /// <summary>Cluster time at which a task's back-off ends; none: <see cref="long.MaxValue"/>. As of the last pass.</summary>
-    public long NextDue { get; private set; } = long.MaxValue;
 
     public int Waiting => _waiting.Count;
 
@@ -34,33 +32,33 @@ internal sealed class Scheduler
     /// <param name="state">The state; nothing that an earlier pass decided may still be under way.</param>
     /// <param name="now">Cluster time.</param>
     /// <param name="usable">Whether a worker can be reached and takes work.</param>
-    public IReadOnlyList<Placement> Plan(ClusterState state, long now, Func<long, bool> usable)
+    public SchedulingPlan Plan(ClusterState state, long now, Func<long, bool> usable)
     {
-        NextDue = long.MaxValue;
-        var placements = new List<Placement>();
         if (_waiting.Count == 0)
         {
-            return placements;
+            return new SchedulingPlan();
         }
 
         var capacity = new Capacity(state, usable);
+        var pass = new SchedulingPass(state, now, capacity);
 
-        // One line per shape, merged by the place of the first in each: a shape without room leaves the race at once, however many wait with it.
+        // One line for each kind of need, merged by the place of the first in each: what has no room leaves the race at once, however many wait with it.
         var lines = new PriorityQueue<IEnumerator<WaitingJobs.Place>, WaitingJobs.Place>();
-        foreach (var line in _waiting.ByShape.Values)
+        foreach (var line in _waiting.Lines)
         {
             Enter(line.GetEnumerator());
         }
 
         while (!capacity.IsFull && lines.TryDequeue(out var line, out var place))
         {
-            if (PlaceTasks(state, state.Jobs.Find(place.Uid), now, capacity, placements))
+            // A job that has changed since is dealt with when its update comes.
+            if (state.Jobs.Find(place.Uid) is not { IsLive: true, Stopping: false } job || pass.Place(job))
             {
                 Enter(line);
             }
         }
 
-        return placements;
+        return pass.Plan;
 
         void Enter(IEnumerator<WaitingJobs.Place> line)
         {
@@ -69,46 +67,5 @@ internal sealed class Scheduler
                 lines.Enqueue(line, line.Current);
             }
         }
-    }
-
-    /// <returns>Whether there may be room for another job of this shape.</returns>
-    private bool PlaceTasks(ClusterState state, JobRecord? job, long now, Capacity capacity, List<Placement> placements)
-    {
-        if (job is not { IsLive: true, Stopping: false })
-        {
-            return true; // changed since; its update is on the way
-        }
-
-        var left = job.Waiting;
-        for (var index = 0; index < job.Terms.Replicas && left > 0; index++)
-        {
-            var task = state.TaskOf(job, index);
-            if (task is { State: not JobState.Pending })
-            {
-                continue;
-            }
-
-            left--;
-            if (task is { LiveChildren: > 0 })
-            {
-                continue; // the end of the last of them is a change of the task
-            }
-
-            if (task is not null && task.NotBefore > now)
-            {
-                NextDue = Math.Min(NextDue, task.NotBefore);
-                continue;
-            }
-
-            var last = task is { Attempts.IsEmpty: false } ? state.Attempt(task.Attempts[^1])?.WorkerUid ?? 0 : 0;
-            if (capacity.Take(job.Terms.Shape, last) is not { } slot)
-            {
-                return false;
-            }
-
-            placements.Add(new Placement(job.Uid, index, slot.Worker.Uid));
-        }
-
-        return true;
     }
 }

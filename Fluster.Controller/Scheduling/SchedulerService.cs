@@ -6,13 +6,13 @@ namespace Fluster.Controller;
 /// </summary>
 internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks links, TimeProvider time, ILogger<SchedulerService> logger) : ICommitListener
 {
-    private const int MostPerInput = 500;
-
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
 
     private readonly Lock _gate = new();
     private readonly Signal _signal = new();
     private HashSet<long> _changed = [];
+    private volatile Dictionary<long, Reservation> _reservations = [];
+    private long _nextDue = long.MaxValue;
 
     public void OnCommitted(ClusterState state, Batch batch)
     {
@@ -38,7 +38,7 @@ internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks lin
     }
 
     /// <summary>The job that a worker is kept for, as of the last pass; 0: none.</summary>
-    public long ReservedFor(long workerUid) => 0;
+    public long ReservedFor(long workerUid) => _reservations.TryGetValue(workerUid, out var reservation) ? reservation.JobUid : 0;
 
     /// <summary>A worker can be reached again, or takes work again.</summary>
     public void WorkersChanged() => _signal.Set();
@@ -62,7 +62,7 @@ internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks lin
                 _signal.Set();
             }
 
-            await _signal.WaitAsync(UntilDue(scheduler), time, cancellationToken);
+            await _signal.WaitAsync(UntilDue(), time, cancellationToken);
             var pause = s_interval - time.GetElapsedTime(started);
             if (pause > TimeSpan.Zero)
             {
@@ -82,14 +82,14 @@ internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks lin
         // Read after the changes were taken: a change that this state does not show comes again.
         var state = loop.Current;
         scheduler.Update(state, changed);
-        var placements = scheduler.Plan(state, loop.Now().Time, links.TakesWork);
-        var inputs = placements.Chunk(MostPerInput).Select(chunk => loop.ApplyAsync(new ClusterInput.Place([.. chunk]), cancellationToken));
-        await Task.WhenAll(inputs.ToArray());
+        var plan = scheduler.Plan(state, loop.Now().Time, links.TakesWork);
+        (_reservations, _nextDue) = (plan.Reservations, plan.NextDue);
+        await Task.WhenAll(plan.Inputs().Select(input => loop.ApplyAsync(input, cancellationToken)).ToArray());
     }
 
-    private TimeSpan UntilDue(Scheduler scheduler) => scheduler.NextDue == long.MaxValue
+    private TimeSpan UntilDue() => _nextDue == long.MaxValue
         ? Timeout.InfiniteTimeSpan
-        : TimeSpan.FromMilliseconds(Math.Max(1, scheduler.NextDue - loop.Now().Time));
+        : TimeSpan.FromMilliseconds(Math.Max(1, _nextDue - loop.Now().Time));
 
     private static partial class Log
     {

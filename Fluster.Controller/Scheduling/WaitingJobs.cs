@@ -1,15 +1,17 @@
 namespace Fluster.Controller;
 
-/// <summary>The jobs that wait for a place, in the order in which they get one, grouped by what they need. Belongs to the scheduler's thread.</summary>
+/// <summary>
+/// The jobs that wait for a place, in the order in which they get one, one line for each kind of need: when there is no room for the first of
+/// a line, there is none for the others. Belongs to the scheduler's thread.
+/// </summary>
 internal sealed class WaitingJobs
 {
-    private readonly Dictionary<ResourceShape, SortedSet<Place>> _byShape = [];
-    private readonly Dictionary<long, (ResourceShape Shape, Place Place)> _places = [];
+    private readonly Dictionary<Need, SortedSet<Place>> _lines = [];
+    private readonly Dictionary<long, (Need Need, Place Place)> _places = [];
 
     public int Count => _places.Count;
 
-    /// <summary>What the jobs here need: each shape once, with its jobs in order.</summary>
-    public IReadOnlyDictionary<ResourceShape, SortedSet<Place>> ByShape => _byShape;
+    public IReadOnlyCollection<SortedSet<Place>> Lines => _lines.Values;
 
     /// <summary>Takes in a job as it is now: it comes, stays or goes.</summary>
     public void Update(long uid, JobRecord? job)
@@ -18,24 +20,24 @@ internal sealed class WaitingJobs
         {
             if (!_places.ContainsKey(uid))
             {
-                var shape = job.Terms.Shape;
+                var need = new Need(job.Terms.Shape, job.Terms.ExecutionTimeout, job.Terms.GangSize);
                 var place = new Place(job.Terms.Priority ?? JobPriority.Interactive, job.ParentUid != 0, uid);
-                if (!_byShape.TryGetValue(shape, out var line))
+                if (!_lines.TryGetValue(need, out var line))
                 {
-                    _byShape[shape] = line = [];
+                    _lines[need] = line = [];
                 }
 
                 line.Add(place);
-                _places[uid] = (shape, place);
+                _places[uid] = (need, place);
             }
         }
         else if (_places.Remove(uid, out var was))
         {
-            var line = _byShape[was.Shape];
+            var line = _lines[was.Need];
             line.Remove(was.Place);
             if (line.Count == 0)
             {
-                _byShape.Remove(was.Shape);
+                _lines.Remove(was.Need);
             }
         }
     }
@@ -50,4 +52,7 @@ internal sealed class WaitingJobs
             return order != 0 ? order : Uid.CompareTo(other.Uid);
         }
     }
+
+    /// <summary>All that decides whether there is room. How long it runs does, where room is kept for somebody else.</summary>
+    private readonly record struct Need(ResourceShape Shape, long ExecutionTimeout, int GangSize);
 }

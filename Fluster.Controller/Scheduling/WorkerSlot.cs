@@ -5,108 +5,83 @@ internal sealed class WorkerSlot
 {
     private readonly int _mostJobs;
     private readonly long _cpu;
+    private List<(long End, ResourceShape Shape)>? _begun;
 
-    public WorkerSlot(WorkerRecord worker)
+    public WorkerSlot(WorkerRecord worker, SlotBlock block)
     {
-        Worker = worker;
-        var (capacity, used) = (worker.Traits.Capacity, worker.Used);
+        (Worker, Block) = (worker, block);
         _mostJobs = Math.Max(1, worker.Traits.MaxConcurrentJobs);
-        _cpu = Math.Max(1, capacity.CpuMillis);
-        FreeJobs = worker.Traits.MaxConcurrentJobs - worker.Held.Length;
-        FreeCpu = capacity.CpuMillis - used.CpuMillis;
-        FreeMemory = capacity.MemoryBytes - used.MemoryBytes;
-        FreeDisk = capacity.DiskBytes - used.DiskBytes;
-        FreeGpus = worker.FreeGpus.Count;
-        FreeTpus = capacity.Tpus - used.Tpus;
-        Weigh();
+        _cpu = Math.Max(1, worker.Traits.Capacity.CpuMillis);
+        Free = Room.Free(worker);
     }
 
     public WorkerRecord Worker { get; }
 
-    public int FreeJobs { get; private set; }
+    public SlotBlock Block { get; }
 
-    public long FreeCpu { get; private set; }
-
-    public long FreeMemory { get; private set; }
-
-    public long FreeDisk { get; private set; }
-
-    public int FreeGpus { get; private set; }
-
-    public int FreeTpus { get; private set; }
+    public Room Free { get; private set; }
 
     /// <summary>How full it is, in thousandths of the scarcer of jobs and cores.</summary>
-    public long Load { get; private set; }
+    public long Load => Math.Max(1000L * (_mostJobs - Free.Jobs) / _mostJobs, 1000L * (_cpu - Free.CpuMillis) / _cpu);
 
-    public bool HasRoomFor(ResourceShape shape) =>
-        FreeJobs > 0
-        && FreeCpu >= shape.CpuMillis
-        && FreeMemory >= shape.MemoryBytes
-        && FreeDisk >= shape.DiskBytes
-        && FreeGpus >= shape.Gpus
-        && (shape.Tpus == 0 || FreeTpus > 0);
+    /// <summary>The gang of which the pass has put a member here.</summary>
+    public (long JobUid, int FirstTask)? Gang { get; set; }
 
-    public void Take(ResourceShape shape) => Change(shape, 1);
+    /// <summary>The job that it is kept for; 0: none.</summary>
+    public long ReservedFor { get; private set; }
 
-    public void GiveBack(ResourceShape shape) => Change(shape, -1);
+    /// <summary>Cluster time at which that job is to find room here.</summary>
+    public long ReservedUntil { get; private set; }
 
-    private void Change(ResourceShape shape, int times)
-    {
-        FreeJobs -= times;
-        FreeCpu -= times * shape.CpuMillis;
-        FreeMemory -= times * shape.MemoryBytes;
-        FreeDisk -= times * shape.DiskBytes;
-        FreeGpus -= times * shape.Gpus;
-        FreeTpus -= times * shape.Tpus;
-        Weigh();
-    }
+    /// <summary>What the pass has put here, with its latest end.</summary>
+    public IReadOnlyList<(long End, ResourceShape Shape)> Begun => _begun ?? (IReadOnlyList<(long, ResourceShape)>)[];
 
-    private void Weigh() => Load = Math.Max(
-        1000L * (_mostJobs - FreeJobs) / _mostJobs,
-        1000L * (_cpu - FreeCpu) / _cpu);
+    /// <param name="shape">What is needed.</param>
+    /// <param name="end">Cluster time at which it is over at the latest.</param>
+    public bool HasRoomFor(ResourceShape shape, long end) => Free.Holds(shape) && (ReservedFor == 0 || end < ReservedUntil);
+
+    public void Take(ResourceShape shape) => Free = Free.With(shape, -1);
+
+    public void GiveBack(ResourceShape shape) => Free = Free.With(shape);
+
+    public void Begin(ResourceShape shape, long end) => (_begun ??= []).Add((end, shape));
+
+    public void Reserve(long jobUid, long until) => (ReservedFor, ReservedUntil) = (jobUid, until);
 }
 
 /// <summary>A few workers of one kind. Knows the most that any of them has free, so that a shape without room passes them all at once.</summary>
 internal sealed class SlotBlock
 {
-    public const int Size = 16;
+    private const int Size = 16;
 
     private readonly List<WorkerSlot> _slots = new(Size);
-    private long _cpu;
-    private long _memory;
-    private long _disk;
-    private int _gpus;
-    private int _jobs;
+    private Room _most;
 
     public IReadOnlyList<WorkerSlot> Slots => _slots;
 
     /// <summary>Of those that may run another job.</summary>
-    public long LeastLoad { get; private set; }
+    public long LeastLoad { get; private set; } = long.MaxValue;
 
     public bool IsFull => _slots.Count == Size;
 
-    public void Add(WorkerSlot slot)
+    public WorkerSlot Add(WorkerRecord worker)
     {
+        var slot = new WorkerSlot(worker, this);
         _slots.Add(slot);
-        Measure();
+        return slot;
     }
 
-    public bool MayHaveRoomFor(ResourceShape shape) =>
-        _jobs > 0 && _cpu >= shape.CpuMillis && _memory >= shape.MemoryBytes && _disk >= shape.DiskBytes && _gpus >= shape.Gpus;
+    public bool MayHaveRoomFor(ResourceShape shape) => _most.Holds(shape);
 
     /// <summary>Looks again at what its workers have free.</summary>
     public void Measure()
     {
-        (_cpu, _memory, _disk, _gpus, _jobs, LeastLoad) = (0, 0, 0, 0, 0, long.MaxValue);
+        (_most, LeastLoad) = (default, long.MaxValue);
         foreach (var slot in _slots)
         {
-            if (slot.FreeJobs > 0)
+            if (slot.Free.Jobs > 0)
             {
-                _cpu = Math.Max(_cpu, slot.FreeCpu);
-                _memory = Math.Max(_memory, slot.FreeMemory);
-                _disk = Math.Max(_disk, slot.FreeDisk);
-                _gpus = Math.Max(_gpus, slot.FreeGpus);
-                _jobs = Math.Max(_jobs, slot.FreeJobs);
+                _most = Room.Most(_most, slot.Free);
                 LeastLoad = Math.Min(LeastLoad, slot.Load);
             }
         }

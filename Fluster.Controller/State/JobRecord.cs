@@ -98,6 +98,9 @@ internal sealed record JobRecord
     /// <summary>Tasks that ended other than Succeeded.</summary>
     public int Ended { get; init; }
 
+    /// <summary>Cluster time at which it was submitted.</summary>
+    public long QueuedAt { get; init; }
+
     /// <summary>Cluster time at which a task that still waits makes the job Unschedulable; 0: never.</summary>
     public long SchedulingDue { get; init; }
 

@@ -223,6 +223,7 @@ internal static class JobRules
             PreviousUid = previous?.Uid ?? 0,
             FirstTask = meta.NextTask,
             SchedulingDue = input.Terms.SchedulingTimeout > 0 ? draft.Now.Time + input.Terms.SchedulingTimeout : 0,
+            QueuedAt = draft.Now.Time,
             CreatedAt = draft.Now.Wall,
         };
         draft.Meta = meta with { NextJob = meta.NextJob + 1, NextTask = meta.NextTask + input.Terms.Replicas };

@@ -1,4 +1,3 @@
-using Fluster.Cluster;
 using Fluster.Controller;
 
 namespace Fluster.Tests;

@@ -56,17 +56,33 @@ internal sealed class SchedulerLab
     /// <summary>What a scheduler that starts now would place.</summary>
     public IReadOnlyList<string> Plan() => Plan(new Scheduler(State));
 
-    public IReadOnlyList<string> Plan(Scheduler scheduler) => [.. scheduler.Plan(State, Machine.Now, _ => true).Select(Text)];
+    public IReadOnlyList<string> Plan(Scheduler scheduler) => Text(scheduler.Plan(State, Machine.Now, _ => true));
 
     /// <summary>Places what a scheduler that starts now plans; the machine has to accept all of it.</summary>
     public IReadOnlyList<string> PlanAndPlace()
     {
         var planned = new Scheduler(State).Plan(State, Machine.Now, _ => true);
-        var before = State.Meta.NextAttempt;
-        Machine.Apply(new ClusterInput.Place([.. planned]));
-        Assert.Equal(planned.Count, State.Meta.NextAttempt - before);
-        return [.. planned.Select(Text)];
+        foreach (var input in planned.Inputs())
+        {
+            var before = State.Meta.NextAttempt;
+            Assert.Null(Machine.Apply(input).Rejection);
+            var expected = input switch
+            {
+                ClusterInput.Place place => place.Placements.Length,
+                ClusterInput.PlaceGang gang => gang.Workers.Length,
+                _ => 0,
+            };
+            Assert.Equal(expected, State.Meta.NextAttempt - before);
+        }
+
+        return Text(planned);
     }
+
+    private IReadOnlyList<string> Text(SchedulingPlan plan) =>
+    [
+        .. plan.Placements.Select(Text),
+        .. plan.Gangs.SelectMany(gang => gang.Workers.Select((worker, i) => Text(new Placement(gang.JobUid, gang.FirstTask + i, worker)))),
+    ];
 
     private string Text(Placement placement)
     {

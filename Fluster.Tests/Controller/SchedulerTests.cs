@@ -96,12 +96,11 @@ public class SchedulerTests
         var scheduler = new Scheduler(_lab.State);
 
         var early = scheduler.Plan(_lab.State, _lab.Now, _ => true);
-        var due = scheduler.NextDue;
         var later = scheduler.Plan(_lab.State, _lab.Now + 1_000, _ => true);
 
-        Assert.Empty(early);
-        Assert.Equal(_lab.Now + 1_000, due);
-        Assert.Single(later);
+        Assert.Empty(early.Placements);
+        Assert.Equal(_lab.Now + 1_000, early.NextDue);
+        Assert.Single(later.Placements);
     }
 
     [Fact]
@@ -110,7 +109,7 @@ public class SchedulerTests
         Worker("w1");
         Submit("a");
 
-        Assert.Empty(new Scheduler(_lab.State).Plan(_lab.State, _lab.Now, _ => false));
+        Assert.Empty(new Scheduler(_lab.State).Plan(_lab.State, _lab.Now, _ => false).Placements);
     }
 
     private void Worker(string id, int cpu = 4, int jobs = 10) => _lab.Apply(new ClusterInput.Hello(
@@ -140,7 +139,7 @@ public class SchedulerTests
 
     private List<(string Job, string Worker)> Plan() =>
     [
-        .. new Scheduler(_lab.State).Plan(_lab.State, _lab.Now, _ => true)
+        .. new Scheduler(_lab.State).Plan(_lab.State, _lab.Now, _ => true).Placements
             .Select(placement => (_lab.State.Jobs.Find(placement.JobUid)!.Id.ToString(), _lab.State.Workers.Find(placement.WorkerUid)!.Id.ToString())),
     ];
 }

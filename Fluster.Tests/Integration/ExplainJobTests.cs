@@ -7,7 +7,6 @@ namespace Fluster.Tests;
 /// <summary>What a job waits for, through the client and on the command line; devices on the way to a worker.</summary>
 public sealed class ExplainJobTests : IAsyncLifetime
 {
-    private readonly TemporaryDirectory _directory = new();
     private ControllerProcess _controller = null!;
     private FlusterClient _client = null!;
 
@@ -21,7 +20,6 @@ public sealed class ExplainJobTests : IAsyncLifetime
     {
         await _client.DisposeAsync();
         await _controller.DisposeAsync();
-        _directory.Dispose();
     }
 
     [Fact]
@@ -39,7 +37,8 @@ public sealed class ExplainJobTests : IAsyncLifetime
         Assert.Equal((busy.Id, "w1"), (Assert.Single(explanation.Holders).Job, explanation.Holders[0].Worker.ToString()));
         Assert.Equal(explanation.Reason, (await _client.GetStatusAsync(waits.Id)).PendingReason);
 
-        var context = await CliProcess.WriteContextAsync(_directory.Path, _controller.GrpcAddress, _controller.AdminToken);
+        using var directory = new TemporaryDirectory();
+        var context = await CliProcess.WriteContextAsync(directory.Path, _controller.GrpcAddress, _controller.AdminToken);
         using var text = CliProcess.Start(context, "job", "explain", "waits");
         using var json = CliProcess.Start(context, "job", "explain", "waits", "--output", "json");
         Assert.Equal(0, await text.ExitAsync());
