@@ -19,6 +19,9 @@ internal sealed class ControllerOptions
     /// <summary>Room on the disk below which there are no new jobs and blobs, as a size. 0: all of it may be used. Default: 1g (and 5 % of the disk).</summary>
     public string DiskReserve { get; set; } = "1g";
 
+    /// <summary>Whether jobs may take the room of jobs of a lower priority, which are then tried again. Default: they wait.</summary>
+    public bool Preemption { get; set; }
+
     /// <summary>Seconds of silence after which a worker gets no new work. Default: 15.</summary>
     public int WorkerSuspectSeconds { get; set; } = 15;
 

@@ -8,9 +8,13 @@ namespace Fluster.Controller;
 internal sealed class Scheduler
 {
     private readonly WaitingJobs _waiting = new();
+    private readonly Claims? _claims;
 
-    public Scheduler(ClusterState state)
+    /// <param name="state">The state to begin with.</param>
+    /// <param name="preempts">Whether jobs may take the room of lower priorities.</param>
+    public Scheduler(ClusterState state, bool preempts = false)
     {
+        _claims = preempts ? new Claims() : null;
         foreach (var job in state.Jobs.Ascending())
         {
             _waiting.Update(job.Uid, job);
@@ -40,7 +44,8 @@ internal sealed class Scheduler
         }
 
         var capacity = new Capacity(state, usable);
-        var pass = new SchedulingPass(state, now, capacity);
+        _claims?.Hold(state, capacity);
+        var pass = new SchedulingPass(state, now, capacity, _claims);
 
         // One line for each kind of need, merged by the place of the first in each: what has no room leaves the race at once, however many wait with it.
         var lines = new PriorityQueue<IEnumerator<WaitingJobs.Place>, WaitingJobs.Place>();
@@ -49,7 +54,7 @@ internal sealed class Scheduler
             Enter(line.GetEnumerator());
         }
 
-        while (!capacity.IsFull && lines.TryDequeue(out var line, out var place))
+        while ((_claims is not null || !capacity.IsFull) && lines.TryDequeue(out var line, out var place))
         {
             // A job that has changed since is dealt with when its update comes.
             if (state.Jobs.Find(place.Uid) is not { IsLive: true, Stopping: false } job || pass.Place(job))

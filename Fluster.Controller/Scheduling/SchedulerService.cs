@@ -1,10 +1,13 @@
+using Microsoft.Extensions.Options;
+
 namespace Fluster.Controller;
 
 /// <summary>
 /// Runs the scheduler beside the loop: at once when something changed after a quiet time, at most every 20 ms when much does. It never has two
 /// passes under way, so each works on a state that shows what the last one did.
 /// </summary>
-internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks links, TimeProvider time, ILogger<SchedulerService> logger) : ICommitListener
+internal sealed partial class SchedulerService(
+    ClusterLoop loop, WorkerLinks links, IOptions<ControllerOptions> options, TimeProvider time, ILogger<SchedulerService> logger) : ICommitListener
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
 
@@ -45,7 +48,7 @@ internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks lin
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var scheduler = new Scheduler(loop.Current);
+        var scheduler = new Scheduler(loop.Current, options.Value.Preemption);
         while (!cancellationToken.IsCancellationRequested)
         {
             var started = time.GetTimestamp();
@@ -58,7 +61,7 @@ internal sealed partial class SchedulerService(ClusterLoop loop, WorkerLinks lin
 #pragma warning restore CA1031
             {
                 Log.PassFailed(logger, exception);
-                scheduler = new Scheduler(loop.Current);
+                scheduler = new Scheduler(loop.Current, options.Value.Preemption);
                 _signal.Set();
             }
 

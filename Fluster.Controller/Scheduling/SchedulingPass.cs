@@ -9,6 +9,8 @@ internal sealed class SchedulingPlan
 
     public List<ClusterInput.PlaceGang> Gangs { get; } = [];
 
+    public List<ClusterInput.Preempt> Preemptions { get; } = [];
+
     /// <summary>Workers that are kept for a job, by worker.</summary>
     public Dictionary<long, Reservation> Reservations { get; } = [];
 
@@ -19,7 +21,7 @@ internal sealed class SchedulingPlan
     public IEnumerable<ClusterInput> Inputs()
     {
         const int MostPerInput = 500;
-        return Placements.Chunk(MostPerInput).Select(chunk => (ClusterInput)new ClusterInput.Place([.. chunk])).Concat(Gangs);
+        return Placements.Chunk(MostPerInput).Select(chunk => (ClusterInput)new ClusterInput.Place([.. chunk])).Concat(Gangs).Concat(Preemptions.Where(preemption => !preemption.Victims.IsEmpty));
     }
 }
 
@@ -30,12 +32,16 @@ internal readonly record struct Reservation(long JobUid, long WorkerUid, long Un
 /// One walk over everything that waits, in its order. The first job of a priority that has waited for five minutes and finds no room keeps
 /// the workers on which it will fit first: whoever comes after it goes there only if it is done before that.
 /// </summary>
-internal sealed class SchedulingPass(ClusterState state, long now, Capacity capacity)
+internal sealed class SchedulingPass(ClusterState state, long now, Capacity capacity, Claims? claims)
 {
     /// <summary>Milliseconds of waiting after which a job gets room kept for it.</summary>
     public const long Patience = 300_000;
 
+    /// <summary>Each is a search over all workers; the next pass goes on.</summary>
+    private const int MostPreemptions = 20;
+
     private readonly HashSet<JobPriority> _keeping = [];
+    private readonly Preempting _preempting = new(state, capacity);
 
     public SchedulingPlan Plan { get; } = new();
 
@@ -59,9 +65,26 @@ internal sealed class SchedulingPass(ClusterState state, long now, Capacity capa
                 continue;
             }
 
+            var claimed = claims?.WorkerOf(job, index) is { } worker and not 0 ? capacity.Find(worker) : null;
+            if (claimed is not null)
+            {
+                capacity.GiveBack(claimed, job.Terms.Shape);
+            }
+
             var last = task is { Attempts.IsEmpty: false } ? state.Attempt(task.Attempts[^1])?.WorkerUid ?? 0 : 0;
             if (capacity.Take(job.Terms.Shape, last, EndOf(job)) is not { } slot)
             {
+                if (claimed is not null)
+                {
+                    capacity.Take(claimed, job.Terms.Shape); // not free yet
+                    continue;
+                }
+
+                if (claims is not null && Preempt(job, index, claims))
+                {
+                    continue;
+                }
+
                 Keep(job, task?.NotBefore ?? job.QueuedAt, left + 1);
                 return false;
             }
@@ -70,6 +93,20 @@ internal sealed class SchedulingPass(ClusterState state, long now, Capacity capa
             Plan.Placements.Add(new Placement(job.Uid, index, slot.Worker.Uid));
         }
 
+        return true;
+    }
+
+    /// <summary>Makes room for a task by stopping others, and claims it.</summary>
+    private bool Preempt(JobRecord job, int index, Claims claims)
+    {
+        if (Plan.Preemptions.Count >= MostPreemptions || _preempting.For(job) is not { } room)
+        {
+            return false;
+        }
+
+        capacity.Take(room.Slot, job.Terms.Shape);
+        claims.Add(job, index, room.Slot);
+        Plan.Preemptions.Add(new ClusterInput.Preempt(job.Uid, [.. room.Victims]));
         return true;
     }
 
@@ -175,24 +212,34 @@ internal sealed class SchedulingPass(ClusterState state, long now, Capacity capa
     private long FitsAt(WorkerSlot slot, JobRecord job)
     {
         var held = new List<(long End, ResourceShape Shape)>(slot.Begun);
+        var earliest = now;
         foreach (var fence in slot.Worker.Held)
         {
             var attempt = state.Attempt(fence)!;
-            held.Add((EndOf(attempt), state.Jobs.Find(attempt.JobUid)!.Terms.Shape));
+            var holder = state.Jobs.Find(attempt.JobUid)!;
+            held.Add((EndOf(attempt), holder.Terms.Shape));
+
+            // Two gangs never share a worker, whatever room there is.
+            earliest = job.Terms.HasGangs && holder.Terms.HasGangs ? Math.Max(earliest, EndOf(attempt)) : earliest;
         }
 
         held.Sort((left, right) => left.End.CompareTo(right.End));
         var free = slot.Free;
+        if (free.Holds(job.Terms.Shape))
+        {
+            return earliest;
+        }
+
         foreach (var (end, shape) in held)
         {
             free = free.With(shape);
             if (free.Holds(job.Terms.Shape))
             {
-                return end;
+                return Math.Max(earliest, end);
             }
         }
 
-        return now;
+        return earliest;
     }
 
     /// <summary>The latest end of an attempt; unknown: <see cref="long.MaxValue"/>.</summary>

@@ -52,6 +52,9 @@ internal abstract record ClusterInput
     /// <param name="Workers">As many as the gang has tasks.</param>
     public sealed record PlaceGang(long JobUid, int FirstTask, ImmutableArray<long> Workers) : ClusterInput;
 
+    /// <summary>The scheduler wants room for a job: attempts of lower priorities are asked to stop. What no longer applies is left alone.</summary>
+    public sealed record Preempt(long ForJob, ImmutableArray<Fence> Victims) : ClusterInput;
+
     /// <summary>A worker came, for the first time, again, or as a new incarnation.</summary>
     public sealed record Hello(WorkerId Worker, ulong Incarnation, WorkerTraits Traits, ImmutableArray<Observation> Holdings) : ClusterInput;
 

@@ -24,6 +24,7 @@ internal static class ClusterMachine
             ClusterInput.TerminateUnknown terminate => StopRules.Unknown(draft, terminate),
             ClusterInput.Place place => AttemptRules.Place(draft, place),
             ClusterInput.PlaceGang place => GangRules.Place(draft, place),
+            ClusterInput.Preempt preempt => PreemptionRules.Preempt(draft, preempt),
             ClusterInput.Hello hello => WorkerRules.Hello(draft, hello),
             ClusterInput.Observe observe => WorkerRules.Observe(draft, observe),
             ClusterInput.Silence silence => WorkerRules.Silence(draft, silence),
