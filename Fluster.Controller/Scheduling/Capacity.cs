@@ -12,14 +12,19 @@ internal sealed class Capacity
     private int _withRoom;
 
     /// <param name="state">The state that the pass works on.</param>
+    /// <param name="now">Cluster time.</param>
     /// <param name="usable">Whether a worker can be reached and takes work.</param>
-    public Capacity(ClusterState state, Func<long, bool> usable)
+    public Capacity(ClusterState state, long now, Func<long, bool> usable)
     {
         foreach (var worker in state.Workers.Ascending())
         {
-            if (worker is { State: WorkerState.Alive, Draining: false } && usable(worker.Uid))
+            if (worker.TakesWork(now) && usable(worker.Uid))
             {
                 Add(worker);
+            }
+            else if (worker.State == WorkerState.Alive && worker.QuarantinedUntil > now)
+            {
+                NextDue = Math.Min(NextDue, worker.QuarantinedUntil);
             }
         }
 
@@ -28,6 +33,9 @@ internal sealed class Capacity
             block.Measure();
         }
     }
+
+    /// <summary>Cluster time at which a worker takes work again; none: <see cref="long.MaxValue"/>.</summary>
+    public long NextDue { get; } = long.MaxValue;
 
     public bool IsFull => _withRoom == 0;
 

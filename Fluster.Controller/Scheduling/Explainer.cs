@@ -36,6 +36,10 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
         };
     }
 
+    private string? Obstacle(WorkerRecord worker) => obstacle(worker) ?? (worker.TakesWork(now)
+        ? null
+        : $"is set aside for {(worker.QuarantinedUntil - now + 999) / 1000} s, because jobs could not begin there");
+
     private Finding Find(JobRecord job)
     {
         if (!job.IsLive)
@@ -124,11 +128,11 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             return new Finding(PendingCause.NoWorkers, "No worker is connected.") { Change = _ => $"Start a worker with {ShapeText.Of(shape)}." };
         }
 
-        var usable = _workers.Where(worker => obstacle(worker) is null).ToList();
+        var usable = _workers.Where(worker => Obstacle(worker) is null).ToList();
         var fitting = usable.Where(worker => worker.CouldEverHold(shape)).ToList();
         if (fitting.Count == 0)
         {
-            var away = _workers.Where(worker => worker.CouldEverHold(shape) && obstacle(worker) is not null).ToList();
+            var away = _workers.Where(worker => worker.CouldEverHold(shape) && Obstacle(worker) is not null).ToList();
             return away.Count > 0 || usable.Count == 0 ? Unavailable(away.Count > 0 ? away : _workers, usable.Count == 0) : NeverFits(usable, shape);
         }
 
@@ -190,8 +194,8 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
 
     private Finding Unavailable(List<WorkerRecord> away, bool all)
     {
-        var names = ShapeText.List([.. away.Select(worker => $"{worker.Id} {obstacle(worker)}")]);
-        return new Finding(PendingCause.Unavailable, all && _workers.TrueForAll(worker => worker.State == WorkerState.Lost || obstacle(worker) == WorkerLinks.NotConnected)
+        var names = ShapeText.List([.. away.Select(worker => $"{worker.Id} {Obstacle(worker)}")]);
+        return new Finding(PendingCause.Unavailable, all && _workers.TrueForAll(worker => worker.State == WorkerState.Lost || Obstacle(worker) == WorkerLinks.NotConnected)
             ? $"No worker is connected: {names}."
             : $"{(away.Count == 1 ? "The only worker that could hold it takes" : "The workers that could hold it take")} no work: {names}.")
         {
@@ -316,7 +320,7 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
     private string Against(WorkerRecord worker, JobRecord job)
     {
         var shape = job.Terms.Shape;
-        if (obstacle(worker) is { } problem)
+        if (Obstacle(worker) is { } problem)
         {
             return problem;
         }

@@ -43,7 +43,7 @@ internal sealed class Scheduler
             return new SchedulingPlan();
         }
 
-        var capacity = new Capacity(state, usable);
+        var capacity = new Capacity(state, now, usable);
         _claims?.Hold(state, capacity);
         var pass = new SchedulingPass(state, now, capacity, _claims);
 

@@ -43,7 +43,7 @@ internal sealed class SchedulingPass(ClusterState state, long now, Capacity capa
     private readonly HashSet<JobPriority> _keeping = [];
     private readonly Preempting _preempting = new(state, capacity);
 
-    public SchedulingPlan Plan { get; } = new();
+    public SchedulingPlan Plan { get; } = new() { NextDue = capacity.NextDue };
 
     /// <returns>Whether there may be room for another job with the same needs.</returns>
     public bool Place(JobRecord job) => job.Terms.HasGangs ? PlaceGangs(job) : PlaceTasks(job);

@@ -31,7 +31,7 @@ public class SchedulerPreemptionTests
 
         var input = Assert.IsType<ClusterInput.Preempt>(Assert.Single(Pass(scheduler)));
 
-        Assert.Equal([_lab.Attempt("young-batch").Fence], input.Victims);
+        Assert.Equal(_lab.Attempt("young-batch").Fence, Assert.Single(input.Victims));
         Assert.Empty(Pass(scheduler)); // it has claimed its room, and waits for it
     }
 

@@ -104,6 +104,29 @@ public class SchedulerTests
     }
 
     [Fact]
+    public void WorkerThatIsSetAside_GetsNothing_AndIsDue()
+    {
+        Worker("w1");
+        for (var i = 0; i < 3; i++)
+        {
+            Submit($"fails{i}");
+            Place($"fails{i}", "w1");
+            var attempt = _lab.Attempt(_lab.Job($"fails{i}")!, 0)!;
+            var fault = MachineLab.Failure(new JobFailure(FailureKind.ProgramNotFound, "no such program"));
+            _lab.Apply(new ClusterInput.Observe(attempt.WorkerUid, attempt.Incarnation, MachineLab.Seen(attempt.Fence, AttemptPhase.Ended, fault), []));
+        }
+
+        Submit("waits");
+        var plan = new Scheduler(_lab.State).Plan(_lab.State, _lab.Now, _ => true);
+
+        Assert.Empty(plan.Placements);
+        Assert.Equal(_lab.Worker("w1")!.QuarantinedUntil, plan.NextDue);
+        Assert.Equal(
+            "The only worker that could hold it takes no work: w1 is set aside for 60 s, because jobs could not begin there.",
+            new Explainer(_lab.State, _lab.Now, _ => null, _ => 0).ReasonOf(_lab.Job("waits")!));
+    }
+
+    [Fact]
     public void WorkerThatCannotBeReached_GetsNothing()
     {
         Worker("w1");
