@@ -76,7 +76,7 @@ internal sealed class BlobStore
         var (blobs, bytes) = (0, 0L);
         foreach (var file in new DirectoryInfo(_directory).EnumerateFiles("*", SearchOption.AllDirectories))
         {
-            if (IsHash(file.Name) && !named.Contains(file.Name) && file.LastWriteTimeUtc < since)
+            if (IsHash(file.Name) && !named.Contains(file.Name) && new DateTimeOffset(file.LastWriteTimeUtc) < since)
             {
                 blobs++;
                 bytes += file.Length;

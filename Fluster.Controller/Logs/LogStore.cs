@@ -46,7 +46,7 @@ internal sealed class LogStore(string dataDirectory, LogLimits? limits = null) :
         var dropped = 0L;
         foreach (var (fence, info) in files)
         {
-            var isOld = info.LastWriteTimeUtc <= now - _limits.Age;
+            var isOld = new DateTimeOffset(info.LastWriteTimeUtc) <= now - _limits.Age;
             if (!isOld && total <= _limits.Total)
             {
                 break;

@@ -30,6 +30,17 @@ internal static class InvariantAssert
         }
     }
 
+    public static void DoesNotContain<T>(IEnumerable<T> items, Predicate<T> wrong)
+    {
+        foreach (var item in items)
+        {
+            if (wrong(item))
+            {
+                Assert.Fail($"There is {item}.");
+            }
+        }
+    }
+
     public static void Single<T>(IEnumerable<T> items) => Assert.Single(items);
 
     public static void All<T>(IEnumerable<T> items, Action<T> check)

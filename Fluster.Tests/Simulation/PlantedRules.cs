@@ -29,7 +29,7 @@ internal static class PlantedRules
                 var shape = view.Job(attempt.JobUid)!.Terms.Shape;
                 worker = result.Changes.Workers.Find(worker.Uid) ?? worker;
                 result.Changes.Attempts.Put(uid, attempt with { Dead = true });
-                result.Changes.Workers.Put(worker.Uid, worker with { Held = worker.Held.Remove(attempt.Fence), Used = worker.Used.Minus(shape) });
+                result.Changes.Workers.Put(worker.Uid, worker with { Held = worker.Held.Remove(attempt.Fence), Used = worker.Used.Minus(shape, attempt.Gpus) });
             }
         }
 

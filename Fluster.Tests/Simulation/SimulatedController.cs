@@ -273,28 +273,36 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
         _changedJobs = [];
         var state = Loop.Current;
         _scheduler!.Update(state, changed);
-        var placements = _scheduler.Plan(state, Loop.Now().Time, _connections.ContainsKey);
-        if (_scheduler.NextDue != long.MaxValue)
+        var plan = _scheduler.Plan(state, Loop.Now().Time, _connections.ContainsKey);
+        if (plan.NextDue != long.MaxValue)
         {
-            PlanPlacing(Math.Max(1, _scheduler.NextDue - Loop.Now().Time));
+            PlanPlacing(Math.Max(1, plan.NextDue - Loop.Now().Time));
         }
 
-        if (placements.Count == 0)
+        var inputs = plan.Inputs().ToList();
+        if (inputs.Count == 0)
         {
             return;
         }
 
         _planIsUnderWay = true;
-        Put(new ClusterInput.Place([.. placements]), envelope =>
+        var open = inputs.Count;
+        foreach (var input in inputs)
         {
-            _planIsUnderWay = false;
-            if (envelope.Fault is not null)
+            Put(input, envelope =>
             {
-                _scheduler = new Scheduler(Loop.Current);
-            }
+                if (envelope.Fault is not null)
+                {
+                    _scheduler = new Scheduler(Loop.Current, preempts: false);
+                }
 
-            PlanPlacing(20);
-        });
+                if (--open == 0)
+                {
+                    _planIsUnderWay = false;
+                    PlanPlacing(20);
+                }
+            });
+        }
     }
 
     private void DoOwed()
