@@ -104,7 +104,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             Write(batch, meta, isNew);
             Run("COMMIT");
         }
-        catch (StoreFullException exception)
+        catch (StoreException exception) when (exception is StoreFullException || HasNoRoom())
         {
             if (raw.sqlite3_get_autocommit(_handle) == 0)
             {
@@ -135,6 +135,13 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
 
         _checkpointer.Dispose();
         _connection.Dispose();
+    }
+
+    /// <summary>SQLite calls some writes that found no room, those of the log's index among them, errors of input and output.</summary>
+    private bool HasNoRoom()
+    {
+        const long Room = 256 << 10;
+        return new DriveInfo(Path.GetDirectoryName(_path)!).AvailableFreeSpace < Room;
     }
 
     private static void Migrate(SqliteConnection connection, string path)

@@ -11,6 +11,8 @@ internal sealed unsafe partial class ProcessLauncher(Ward ward, DescriptorPump p
     /// <summary>The argument that makes this program a launcher.</summary>
     public const string Argument = "--launcher";
 
+    private const int StartTries = 3;
+
     private readonly Lock _gate = new();
     private HelperProcess? _process;
     private int _socket = -1;
@@ -25,7 +27,18 @@ internal sealed unsafe partial class ProcessLauncher(Ward ward, DescriptorPump p
     {
         lock (_gate)
         {
-            Connect();
+            for (var tries = 1; ; tries++)
+            {
+                try
+                {
+                    Connect();
+                    return;
+                }
+                catch (IOException) when (tries < StartTries)
+                {
+                    // Somebody may have killed it; one that really cannot run fails every time.
+                }
+            }
         }
     }
 
