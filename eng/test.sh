@@ -53,6 +53,7 @@ start_engine() {
 stop_engine() {
   [ -n "$engine_pid" ] || return 0
   kill "$engine_pid" 2>/dev/null && wait "$engine_pid" 2>/dev/null
+  umount "$results"/engine/exec/netns/* 2>/dev/null # the engine leaves its network namespace mounted
   engine_pid=
 }
 images_pid=
