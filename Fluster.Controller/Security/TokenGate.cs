@@ -19,7 +19,7 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
             return next(context);
         }
 
-        if (ProtocolProblem(context.Request) is { } mismatch)
+        if (ProtocolVersion.Problem(context.Request.Headers[ProtocolVersion.Metadata]) is { } mismatch)
         {
             return RefuseAsync(context, StatusCode.FailedPrecondition, mismatch);
         }
@@ -52,20 +52,6 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
 
         context.Features.Set(caller);
         return next(context);
-    }
-
-    private static string? ProtocolProblem(HttpRequest request)
-    {
-        string? version = request.Headers[ProtocolVersion.Metadata];
-        if (version is null)
-        {
-            return null;
-        }
-
-        var dot = version.IndexOf('.', StringComparison.Ordinal);
-        return int.TryParse(dot < 0 ? version : version[..dot], out var major) && major == ProtocolVersion.Major
-            ? null
-            : $"The caller speaks protocol version '{version}' and this controller {ProtocolVersion.Current}: update the older one.";
     }
 
     private static Task RefuseAsync(HttpContext context, StatusCode code, string message)

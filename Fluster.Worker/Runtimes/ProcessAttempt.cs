@@ -6,104 +6,52 @@ namespace Fluster.Worker;
 
 /// <summary>One attempt as processes of this machine, from its files to the end of its last process.</summary>
 [SupportedOSPlatform("linux")]
-#pragma warning disable CA1001 // The source has neither timer nor wait handle, and requests to end may come at any time.
-internal sealed partial class ProcessAttempt : IRunningAttempt
-#pragma warning restore CA1001
+internal sealed partial class ProcessAttempt : AttemptRun
 {
     private const string Shell = "/bin/sh";
 
-    private readonly Fence _fence;
-    private readonly V1.AttemptSpec _spec;
     private readonly ProcessRuntime _runtime;
-    private readonly Action<WorkerEvent> _report;
-    private readonly AttemptDirectory _directory;
-    private readonly AttemptLog _log;
     private readonly AttemptBoundary _boundary;
-    private readonly CancellationTokenSource _stopping = new(); // cancelled by the first request to end
-    private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CacheHold _cached = new(); // until its last process has ended
-    private PortLease _ports = PortLease.None;
     private long? _memoryLimitPassed;
     private LaunchedProgram? _program; // the entrypoint's
 
     public ProcessAttempt(Fence fence, V1.AttemptSpec spec, ProcessRuntime runtime, AttemptLog log, AttemptBoundary boundary, AttemptDirectory directory, Action<WorkerEvent> report)
+        : base(fence, spec, log, directory, report, runtime.Time, runtime.Logger)
     {
-        (_fence, _spec, _runtime, _log, _boundary, _directory, _report) = (fence, spec, runtime, log, boundary, directory, report);
+        (_runtime, _boundary) = (runtime, boundary);
     }
-
-    public Fence Fence => _fence;
 
     /// <summary>Its processes that SIGKILL has not ended for a minute.</summary>
     public IReadOnlyList<int> Unkillable { get; private set; } = [];
 
-    public void Terminate()
+    public override void Terminate()
     {
-        _stopping.Cancel();
+        Stopping.Cancel();
         _boundary.Terminate();
-    }
-
-    public void Kill()
-    {
-        _stopping.Cancel();
-        _killed.TrySetResult();
     }
 
     /// <summary>Kills the attempt when its processes have more memory than it asked for.</summary>
     public void CheckMemory(IReadOnlyList<ProcessEntry> table)
     {
-        if (_spec.Resources?.MemoryBytes is { } limit and > 0 && _memoryLimitPassed is null && MemoryUse.Exceeds(_boundary.Sample(table), limit))
+        if (Spec.Resources?.MemoryBytes is { } limit and > 0 && _memoryLimitPassed is null && MemoryUse.Exceeds(_boundary.Sample(table), limit))
         {
             _memoryLimitPassed = limit;
             Kill();
         }
     }
 
-    public async Task RunAsync()
+    protected override async Task<AttemptEnd> PrepareAndRunAsync()
     {
-        var end = new AttemptEnd { At = default };
-        try
+        var stopping = Stopping.Token;
+        Files.Create();
+        Ports = _runtime.Ports.Take(Spec.Ports);
+        var variables = JobVariables.Of(Spec, Fence, _runtime.Surroundings, Ports.Ports, _runtime.Isolation.Ward.MarkOf(Fence));
+        if (Spec.Environment?.WorkingFiles is { } files)
         {
-            end = await PrepareAndRunAsync();
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // Whoever asked knows why.
-        }
-        catch (Exception exception)
-        {
-            end = end with { Failure = AttemptFailedException.FailureOf(exception) };
-            if (end.Failure.Kind == FailureKind.WorkerFault)
-            {
-                Log.AttemptFailed(_runtime.Logger, exception, _fence);
-            }
+            await _runtime.Bundles.CopyAsync(files, Files.Work, stopping);
         }
 
-        await EndTreeAsync(); // also of set-up commands, when it came to nothing more
-        try
-        {
-            end = await EndAsync(end);
-        }
-        catch (Exception exception)
-        {
-            Log.AttemptFailed(_runtime.Logger, exception, _fence); // nobody is to wait for what only clears up
-            end = end with { At = _runtime.Time.GetUtcNow(), Failure = end.Failure ?? AttemptFailedException.FailureOf(exception) };
-        }
-
-        _report(new WorkerEvent.Ended(_fence, end));
-    }
-
-    private async Task<AttemptEnd> PrepareAndRunAsync()
-    {
-        var stopping = _stopping.Token;
-        _directory.Create();
-        _ports = _runtime.Ports.Take(_spec.Ports);
-        var variables = JobVariables.Of(_spec, _fence, _runtime.Surroundings, _ports.Ports, _runtime.Isolation.Ward.MarkOf(_fence));
-        if (_spec.Environment?.WorkingFiles is { } files)
-        {
-            await _runtime.Bundles.CopyAsync(files, _directory.Work, stopping);
-        }
-
-        foreach (var command in _spec.Environment?.SetupCommands ?? [])
+        foreach (var command in Spec.Environment?.SetupCommands ?? [])
         {
             var (code, signal, problem) = await RunProgramAsync([Shell, "-c", command], variables, V1.LogStream.Build, V1.LogStream.Build, started: null);
             stopping.ThrowIfCancellationRequested();
@@ -118,28 +66,28 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         stopping.ThrowIfCancellationRequested();
         var (exitCode, exitSignal, failure) = await RunProgramAsync(
             argv, variables, V1.LogStream.Stdout, V1.LogStream.Stderr,
-            () => _report(new WorkerEvent.Running(_fence, _runtime.Time.GetUtcNow(), _ports.Ports)));
+            () => Report(new WorkerEvent.Running(Fence, _runtime.Time.GetUtcNow(), Ports.Ports)));
         return new AttemptEnd { At = default, ExitCode = exitCode, Signal = exitSignal, Failure = failure };
     }
 
     private async Task<IReadOnlyList<string>> EntrypointAsync(Dictionary<string, string> variables, CancellationToken cancellationToken)
     {
-        if (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Command)
+        if (Spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Command)
         {
-            return _spec.Entrypoint.Command.Argv;
+            return Spec.Entrypoint.Command.Argv;
         }
 
-        if (_spec.Entrypoint.KindCase != V1.Entrypoint.KindOneofCase.Dotnet)
+        if (Spec.Entrypoint.KindCase != V1.Entrypoint.KindOneofCase.Dotnet)
         {
             throw new AttemptFailedException(new JobFailure(FailureKind.WorkerFault, "This worker is too old to know this kind of entrypoint."));
         }
 
-        var dotnet = _spec.Entrypoint.Dotnet;
-        var bundle = await _runtime.Bundles.GetAsync(dotnet.Bundle, cancellationToken, _cached);
+        var dotnet = Spec.Entrypoint.Dotnet;
+        var bundle = await _runtime.Bundles.GetAsync(dotnet.Bundle, cancellationToken, Cached);
         var invocation = dotnet.Invocation.SourceCase == V1.Payload.SourceOneofCase.Blob
-            ? await _runtime.Blobs.GetAsync(dotnet.Invocation.Blob, cancellationToken, _cached)
-            : _directory.Invocation;
-        if (invocation == _directory.Invocation)
+            ? await _runtime.Blobs.GetAsync(dotnet.Invocation.Blob, cancellationToken, Cached)
+            : Files.Invocation;
+        if (invocation == Files.Invocation)
         {
             await File.WriteAllBytesAsync(invocation, dotnet.Invocation.Inline.ToByteArray(), cancellationToken);
         }
@@ -149,14 +97,14 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         return
         [
             DotnetHost.Path, "exec", "--depsfile", app + ".deps.json", "--runtimeconfig", app + ".runtimeconfig.json",
-            _runtime.JobHostPath, app + ".dll", invocation, _directory.Outcome,
+            _runtime.JobHostPath, app + ".dll", invocation, Files.Outcome,
         ];
     }
 
     private async Task<(int? ExitCode, int? Signal, JobFailure? Failure)> RunProgramAsync(
         IReadOnlyList<string> argv, Dictionary<string, string> variables, V1.LogStream output, V1.LogStream errors, Action? started)
     {
-        var file = ProgramSearch.Find(argv.Count > 0 ? argv[0] : "", variables["PATH"], _directory.Work, out var missing)
+        var file = ProgramSearch.Find(argv.Count > 0 ? argv[0] : "", variables["PATH"], Files.Work, out var missing)
             ?? throw new AttemptFailedException(new JobFailure(FailureKind.ProgramNotFound, missing!));
         var (mode, cgroup) = _boundary.Placement;
         var request = new LaunchRequest
@@ -166,7 +114,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
             Program = file,
             Arguments = argv,
             Environment = [.. variables.Select(variable => $"{variable.Key}={variable.Value}")],
-            WorkingDirectory = _directory.Work,
+            WorkingDirectory = Files.Work,
         };
         var (outputReader, program) = await LaunchAsync(request, output, errors);
         var news = await program.Started;
@@ -177,7 +125,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
         }
 
         _boundary.Entered(program, news);
-        if (_stopping.IsCancellationRequested)
+        if (Stopping.IsCancellationRequested)
         {
             _boundary.Terminate(); // the request came while the program was being started
         }
@@ -188,9 +136,9 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
             started();
         }
 
-        await Task.WhenAny(program.Exited, _killed.Task);
+        await Task.WhenAny(program.Exited, Killed.Task);
         await GraceAsync();
-        if (started is not null || _killed.Task.IsCompleted)
+        if (started is not null || Killed.Task.IsCompleted)
         {
             await EndTreeAsync(); // what a set-up command leaves running is there for the program
         }
@@ -210,7 +158,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
     {
         var (outRead, outWrite) = Libc.Pipe();
         var (errRead, errWrite) = Libc.Pipe();
-        var outputs = new Outputs(_runtime.Pump, _log.Read(outRead, output), _log.Read(errRead, errors));
+        var outputs = new Outputs(_runtime.Pump, Output.Read(outRead, output), Output.Read(errRead, errors));
         try
         {
             return (outputs, _runtime.Launcher.Launch(request, outWrite, errWrite));
@@ -225,11 +173,18 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
     /// <summary>The program has ended because it was asked to; what else it started was asked, too, and has the same time to end.</summary>
     private async Task GraceAsync()
     {
-        while (_stopping.IsCancellationRequested && !_killed.Task.IsCompleted && _boundary.Processes().Count > 0)
+        while (Stopping.IsCancellationRequested && !Killed.Task.IsCompleted && _boundary.Processes().Count > 0)
         {
-            await Task.WhenAny(_killed.Task, Task.Delay(TimeSpan.FromMilliseconds(20), _runtime.Time));
+            await Task.WhenAny(Killed.Task, Task.Delay(TimeSpan.FromMilliseconds(20), _runtime.Time));
         }
     }
+
+    /// <summary>Also of set-up commands, when it came to nothing more.</summary>
+    protected override Task EndWholeAsync() => EndTreeAsync();
+
+    protected override void Release() => _boundary.Remove();
+
+    protected override AttemptEnd Completed(AttemptEnd end) => base.Completed(end) with { MemoryLimitPassed = _memoryLimitPassed };
 
     /// <summary>Returns when nothing of the tree is left.</summary>
     private async Task EndTreeAsync()
@@ -245,8 +200,8 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
                 if (!left.SequenceEqual(Unkillable))
                 {
                     Unkillable = left;
-                    Log.Unkillable(_runtime.Logger, _fence, string.Join(", ", left));
-                    _report(new WorkerEvent.Undead(_fence, EndWithout(left), left));
+                    Log.Unkillable(_runtime.Logger, Fence, string.Join(", ", left));
+                    Report(new WorkerEvent.Undead(Fence, EndWithout(left), left));
                 }
             }
         }
@@ -262,35 +217,6 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
             : (null, null, new JobFailure(FailureKind.WorkerFault, $"SIGKILL does not end process {string.Join(", ", left)}."));
         return Completed(new AttemptEnd { At = default, ExitCode = exitCode, Signal = signal, Failure = failure });
     }
-
-    private async Task<AttemptEnd> EndAsync(AttemptEnd end)
-    {
-        _boundary.Remove();
-        _ports.Dispose();
-        _cached.Dispose();
-        await _log.EndAsync();
-        end = Completed(end);
-        try
-        {
-            _directory.Remove();
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            Log.DirectoryLeft(_runtime.Logger, exception, _fence);
-        }
-
-        return end;
-    }
-
-    /// <summary>With what the entrypoint left, and what the log has.</summary>
-    private AttemptEnd Completed(AttemptEnd end) =>
-        (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet && end.Failure is null ? JobHostOutcome.ReadInto(end, _directory.Outcome) : end) with
-        {
-            At = _runtime.Time.GetUtcNow(),
-            MemoryLimitPassed = _memoryLimitPassed,
-            Logs = _log.Totals,
-            LastLines = _log.LastLines,
-        };
 
     private static JobFailure LaunchFailure(LaunchStage stage, int error, string program) => stage switch
     {
@@ -314,13 +240,7 @@ internal sealed partial class ProcessAttempt : IRunningAttempt
 
     private static partial class Log
     {
-        [LoggerMessage(240, LogLevel.Warning, "Attempt {Fence} could not be run.")]
-        public static partial void AttemptFailed(ILogger logger, Exception exception, Fence fence);
-
         [LoggerMessage(241, LogLevel.Error, "Processes of attempt {Fence} do not end although they were killed: {ProcessIds}. Its capacity stays taken.")]
         public static partial void Unkillable(ILogger logger, Fence fence, string processIds);
-
-        [LoggerMessage(242, LogLevel.Warning, "The files of attempt {Fence} could not be removed.")]
-        public static partial void DirectoryLeft(ILogger logger, Exception exception, Fence fence);
     }
 }

@@ -5,9 +5,7 @@ namespace Fluster.Worker;
 
 /// <summary>One attempt as a container, from its image to the container's removal. The container is its boundary: with its first process everything in it ends.</summary>
 [SupportedOSPlatform("linux")]
-#pragma warning disable CA1001 // The source has neither timer nor wait handle, and requests to end may come at any time.
-internal sealed partial class DockerAttempt : IRunningAttempt
-#pragma warning restore CA1001
+internal sealed partial class DockerAttempt : AttemptRun
 {
     private const int FirstSignalCode = 129;
     private const int LastSignalCode = 128 + 31;
@@ -21,25 +19,16 @@ internal sealed partial class DockerAttempt : IRunningAttempt
     /// <summary>For the rest of the output after the end.</summary>
     private static readonly TimeSpan s_outputPatience = TimeSpan.FromSeconds(10);
 
-    private readonly Fence _fence;
-    private readonly V1.AttemptSpec _spec;
     private readonly DockerRuntime _runtime;
-    private readonly AttemptLog _log;
-    private readonly AttemptDirectory _directory;
-    private readonly Action<WorkerEvent> _report;
     private readonly string _name;
-    private readonly CancellationTokenSource _stopping = new(); // cancelled by the first request to end
-    private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CacheHold _cached = new(); // until the container is gone
-    private PortLease _ports = PortLease.None;
     private volatile bool _created;
     private volatile bool _started;
     private bool _outputLost;
 
     public DockerAttempt(Fence fence, V1.AttemptSpec spec, DockerRuntime runtime, AttemptLog log, AttemptDirectory directory, Action<WorkerEvent> report)
+        : base(fence, spec, log, directory, report, runtime.Time, runtime.Logger)
     {
-        (_fence, _spec, _runtime, _log, _directory, _report) = (fence, spec, runtime, log, directory, report);
-        _name = $"fluster-{runtime.Ward.Id}-{fence}";
+        (_runtime, _name) = (runtime, $"fluster-{runtime.Ward.Id}-{fence}");
     }
 
     /// <summary>What is wrong with the end of this attempt; null when nothing is.</summary>
@@ -47,70 +36,30 @@ internal sealed partial class DockerAttempt : IRunningAttempt
 
     private DockerEngine Engine => _runtime.Engine;
 
-    public void Terminate()
+    public override void Terminate()
     {
-        _stopping.Cancel();
+        Stopping.Cancel();
         if (_started)
         {
             _ = Detached.Run(TerminateTreeAsync);
         }
     }
 
-    public void Kill()
+    protected override async Task<AttemptEnd> PrepareAndRunAsync()
     {
-        _stopping.Cancel();
-        _killed.TrySetResult();
-    }
-
-    public async Task RunAsync()
-    {
-        var end = new AttemptEnd { At = default };
-        try
-        {
-            end = await PrepareAndRunAsync();
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // Whoever asked knows why.
-        }
-        catch (Exception exception)
-        {
-            end = end with { Failure = exception is DockerEngineException engine ? new JobFailure(FailureKind.WorkerFault, engine.Message) : AttemptFailedException.FailureOf(exception) };
-            if (end.Failure.Kind == FailureKind.WorkerFault)
-            {
-                Log.AttemptFailed(_runtime.Logger, exception, _fence);
-            }
-        }
-
-        await RemoveContainerAsync();
-        try
-        {
-            end = await EndAsync(end);
-        }
-        catch (Exception exception)
-        {
-            Log.AttemptFailed(_runtime.Logger, exception, _fence); // nobody is to wait for what only clears up
-            end = end with { At = _runtime.Time.GetUtcNow(), Failure = end.Failure ?? AttemptFailedException.FailureOf(exception) };
-        }
-
-        _report(new WorkerEvent.Ended(_fence, end));
-    }
-
-    private async Task<AttemptEnd> PrepareAndRunAsync()
-    {
-        var stopping = _stopping.Token;
+        var stopping = Stopping.Token;
         var image = await GetImageAsync(stopping);
-        _directory.Create();
-        _directory.OpenToOthers(); // the image may run as another user
-        _ports = _runtime.Ports.Take(_spec.Ports);
-        if (_spec.Environment.WorkingFiles is { } files)
+        Files.Create();
+        Files.OpenToOthers(); // the image may run as another user
+        Ports = _runtime.Ports.Take(Spec.Ports);
+        if (Spec.Environment.WorkingFiles is { } files)
         {
-            await _runtime.Bundles.CopyAsync(files, _directory.Work, stopping);
+            await _runtime.Bundles.CopyAsync(files, Files.Work, stopping);
         }
 
-        var plan = new ContainerPlan(_spec, _fence, _runtime, _directory, image, _ports.Ports);
-        await plan.PrepareAsync(_cached, stopping);
-        using var setup = plan.HasSetup ? SetupChannel.Create(_directory, _log, _runtime.Pump, _spec.Environment.SetupCommands) : null;
+        var plan = new ContainerPlan(Spec, Fence, _runtime, Files, image, Ports.Ports);
+        await plan.PrepareAsync(Cached, stopping);
+        using var setup = plan.HasSetup ? SetupChannel.Create(Files, Output, _runtime.Pump, Spec.Environment.SetupCommands) : null;
         stopping.ThrowIfCancellationRequested();
         _runtime.Ward.RememberEngine(Engine.Socket); // before the first container that has to be found again
         _created = true;
@@ -136,7 +85,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
             ReportRunning();
         }
 
-        await Task.WhenAny(exit, _killed.Task);
+        await Task.WhenAny(exit, Killed.Task);
         await KillAsync(exit);
         await FinishOutputAsync(reading);
         return await EndOfAsync(await exit, plan);
@@ -144,7 +93,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
 
     private async Task<DockerImage> GetImageAsync(CancellationToken cancellationToken)
     {
-        var name = _spec.Environment.Image;
+        var name = Spec.Environment.Image;
         if (ContainerImage.Problem(name) is { } problem)
         {
             throw new AttemptFailedException(new JobFailure(FailureKind.Image, problem));
@@ -157,7 +106,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
 
         try
         {
-            await _log.SayAsync($"Pulling {name}");
+            await Output.SayAsync($"Pulling {name}");
             await Engine.PullImageAsync(name, cancellationToken);
         }
         catch (DockerEngineException exception) when (exception.Status is not null)
@@ -181,13 +130,13 @@ internal sealed partial class DockerAttempt : IRunningAttempt
         }
 
         _started = true;
-        if (_stopping.IsCancellationRequested)
+        if (Stopping.IsCancellationRequested)
         {
             await TerminateTreeAsync(); // the request came while the container was being started
         }
     }
 
-    private void ReportRunning() => _report(new WorkerEvent.Running(_fence, _runtime.Time.GetUtcNow(), _ports.Ports));
+    private void ReportRunning() => Report(new WorkerEvent.Running(Fence, _runtime.Time.GetUtcNow(), Ports.Ports));
 
     /// <summary>The exit code; null when the container was taken away. An engine that is away for a while is waited for: what it runs, it still runs, or says so when it is back.</summary>
     private Task<int?> WaitForExitAsync() => UntilAnsweredAsync<int?>(async () =>
@@ -214,7 +163,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
             }
             catch (DockerEngineException exception)
             {
-                Log.EngineFailed(_runtime.Logger, exception.Message, _fence);
+                Log.EngineFailed(_runtime.Logger, exception.Message, Fence);
             }
 
             await Task.WhenAny(exit, Task.Delay(s_again, _runtime.Time));
@@ -227,14 +176,14 @@ internal sealed partial class DockerAttempt : IRunningAttempt
     {
         try
         {
-            if (await Engine.FindContainerAsync(_name, CancellationToken.None) is { State.Pid: > 0 and var init } && !ContainerTree.Terminate(init, _runtime.Ward.MarkOf(_fence)))
+            if (await Engine.FindContainerAsync(_name, CancellationToken.None) is { State.Pid: > 0 and var init } && !ContainerTree.Terminate(init, _runtime.Ward.MarkOf(Fence)))
             {
                 await Engine.KillAsync(_name, "SIGTERM", CancellationToken.None);
             }
         }
         catch (DockerEngineException exception)
         {
-            Log.EngineFailed(_runtime.Logger, exception.Message, _fence); // the kill at the end of the grace is repeated until it is done
+            Log.EngineFailed(_runtime.Logger, exception.Message, Fence); // the kill at the end of the grace is repeated until it is done
         }
     }
 
@@ -246,13 +195,13 @@ internal sealed partial class DockerAttempt : IRunningAttempt
         {
             while (await output.ReadAsync(buffer) is var length and > 0)
             {
-                await _log.TakeAsync([.. frames.Append(buffer.AsMemory(0, length)).Select(piece => (piece.Stream == DockerStream.Stdout ? V1.LogStream.Stdout : V1.LogStream.Stderr, piece.Data))]);
+                await Output.TakeAsync([.. frames.Append(buffer.AsMemory(0, length)).Select(piece => (piece.Stream == DockerStream.Stdout ? V1.LogStream.Stdout : V1.LogStream.Stderr, piece.Data))]);
             }
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException or FormatException or ObjectDisposedException)
         {
             _outputLost = true;
-            Log.OutputLost(_runtime.Logger, exception.Message, _fence);
+            Log.OutputLost(_runtime.Logger, exception.Message, Fence);
         }
     }
 
@@ -272,7 +221,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
             return new AttemptEnd { At = default, Failure = new JobFailure(FailureKind.WorkerFault, "The container was removed by somebody else.") };
         }
 
-        if (plan.NotStarted(code, _log.LastLines) is { } missing)
+        if (plan.NotStarted(code, Output.LastLines) is { } missing)
         {
             return new AttemptEnd { At = default, Failure = missing with { ExitCode = code } };
         }
@@ -289,7 +238,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
     }
 
     /// <summary>Returns when nothing of the container is left.</summary>
-    private async Task RemoveContainerAsync()
+    protected override async Task EndWholeAsync()
     {
         if (_created)
         {
@@ -301,30 +250,16 @@ internal sealed partial class DockerAttempt : IRunningAttempt
         }
 
         Problem = null;
-        _ports.Dispose();
-        _cached.Dispose();
     }
 
-    private async Task<AttemptEnd> EndAsync(AttemptEnd end)
+    protected override JobFailure FailureOf(Exception exception) =>
+        exception is DockerEngineException engine ? new JobFailure(FailureKind.WorkerFault, engine.Message) : base.FailureOf(exception);
+
+    protected override AttemptEnd Completed(AttemptEnd end)
     {
-        await _log.EndAsync();
-        if (_spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet && end.Failure is null)
-        {
-            end = JobHostOutcome.ReadInto(end, _directory.Outcome);
-        }
-
-        try
-        {
-            _directory.Remove();
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            Log.DirectoryLeft(_runtime.Logger, exception, _fence);
-        }
-
-        var logs = _log.Totals;
-        logs.UnknownTail |= _outputLost;
-        return end with { At = _runtime.Time.GetUtcNow(), Logs = logs, LastLines = _log.LastLines };
+        var completed = base.Completed(end);
+        completed.Logs!.UnknownTail |= _outputLost;
+        return completed;
     }
 
     /// <summary>Removes the container. What the engine cannot do now is tried again.</summary>
@@ -336,7 +271,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
         }
         catch (DockerEngineException exception) when (exception.Status is not null)
         {
-            Log.EngineFailed(_runtime.Logger, exception.Message, _fence);
+            Log.EngineFailed(_runtime.Logger, exception.Message, Fence);
             NoteProblem(since);
             return false;
         }
@@ -346,7 +281,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
     {
         if (_runtime.Time.GetElapsedTime(since) > s_unkillable)
         {
-            Problem = $"Attempt {_fence}: the Docker Engine does not end or does not remove the container {_name}.";
+            Problem = $"Attempt {Fence}: the Docker Engine does not end or does not remove the container {_name}.";
         }
     }
 
@@ -362,7 +297,7 @@ internal sealed partial class DockerAttempt : IRunningAttempt
             }
             catch (DockerEngineException exception) when (exception.Status is null or >= System.Net.HttpStatusCode.InternalServerError)
             {
-                Log.EngineFailed(_runtime.Logger, exception.Message, _fence);
+                Log.EngineFailed(_runtime.Logger, exception.Message, Fence);
                 NoteProblem(since);
                 await Task.Delay(s_again, _runtime.Time);
             }
@@ -371,16 +306,10 @@ internal sealed partial class DockerAttempt : IRunningAttempt
 
     private static partial class Log
     {
-        [LoggerMessage(261, LogLevel.Warning, "Attempt {Fence} could not be run in a container.")]
-        public static partial void AttemptFailed(ILogger logger, Exception exception, Fence fence);
-
         [LoggerMessage(262, LogLevel.Warning, "{Reason} (attempt {Fence}; tried again)")]
         public static partial void EngineFailed(ILogger logger, string reason, Fence fence);
 
         [LoggerMessage(263, LogLevel.Warning, "The output of attempt {Fence} broke off: {Reason}")]
         public static partial void OutputLost(ILogger logger, string reason, Fence fence);
-
-        [LoggerMessage(264, LogLevel.Warning, "The files of attempt {Fence} could not be removed.")]
-        public static partial void DirectoryLeft(ILogger logger, Exception exception, Fence fence);
     }
 }
