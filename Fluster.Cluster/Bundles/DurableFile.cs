@@ -23,13 +23,21 @@ internal static partial class DurableFile
             options.UnixCreateMode = OwnerOnly;
         }
 
-        using (var file = new FileStream(temporary, options))
+        try
         {
-            file.Write(content);
-            file.Flush(flushToDisk: true);
-        }
+            using (var file = new FileStream(temporary, options))
+            {
+                file.Write(content);
+                file.Flush(flushToDisk: true);
+            }
 
-        Publish(temporary, path);
+            Publish(temporary, path);
+        }
+        catch
+        {
+            File.Delete(temporary); // a full disk is not made fuller by half a file
+            throw;
+        }
     }
 
     /// <summary>Gives a written and flushed file its final name.</summary>

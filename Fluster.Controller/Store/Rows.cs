@@ -208,7 +208,7 @@ internal static class Rows
         EndedAt = row.EndedAt,
     };
 
-    public static WorkerRow ToRow(WorkerRecord worker) 
+    public static WorkerRow ToRow(WorkerRecord worker)
     {
         var row = new WorkerRow
         {

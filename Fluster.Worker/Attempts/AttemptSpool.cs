@@ -42,7 +42,7 @@ internal sealed class AttemptSpool : IDisposable
     public void Store(Fence fence, V1.AttemptOutcome outcome)
     {
         Directory.CreateDirectory(DirectoryOf(fence));
-        AtomicFile.Write(Path.Combine(DirectoryOf(fence), OutcomeFile), outcome.ToByteArray());
+        DurableFile.Write(Path.Combine(DirectoryOf(fence), OutcomeFile), outcome.ToByteArray());
     }
 
     /// <summary>The controller has the outcome. The log stays until <see cref="RemoveLog"/>.</summary>

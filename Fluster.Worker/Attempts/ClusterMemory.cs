@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json;
 
 namespace Fluster.Worker;
 
@@ -51,7 +51,7 @@ internal sealed class ClusterMemory
 
     private void Save(Content content)
     {
-        AtomicFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(content, WorkerJson.Default.Content));
+        DurableFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(content, WorkerJson.Default.Content));
         _content = content;
     }
 

@@ -33,7 +33,7 @@ internal sealed class StartJournal : IDisposable
         var old = File.Exists(path) ? File.ReadAllBytes(path) : [];
         var (started, forgotten) = Read(old);
         var content = started.Select(StartRecord).Concat(forgotten.TakeLast(MaxForgotten).Select(ForgetRecord)).SelectMany(record => record).ToArray();
-        AtomicFile.Write(path, content);
+        DurableFile.Write(path, content);
         var journal = new StartJournal(File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.Read)) { _length = content.Length };
         journal._started.UnionWith(started);
         foreach (var fence in forgotten.TakeLast(MaxForgotten))

@@ -39,7 +39,7 @@ internal sealed record Ward(string Id, string CgroupDirectory)
     {
         if (EngineFile.Length > 0 && !File.Exists(EngineFile))
         {
-            AtomicFile.Write(EngineFile, System.Text.Encoding.UTF8.GetBytes(socket));
+            DurableFile.Write(EngineFile, System.Text.Encoding.UTF8.GetBytes(socket));
         }
     }
 
@@ -52,7 +52,7 @@ internal sealed record Ward(string Id, string CgroupDirectory)
 
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
-    public void Save(string dataDirectory) => AtomicFile.Write(Path.Combine(dataDirectory, FileName), System.Text.Encoding.UTF8.GetBytes($"{Id}\n{CgroupDirectory}\n"));
+    public void Save(string dataDirectory) => DurableFile.Write(Path.Combine(dataDirectory, FileName), System.Text.Encoding.UTF8.GetBytes($"{Id}\n{CgroupDirectory}\n"));
 
     /// <summary>Kills everything that belongs to the ward and returns when nothing is left, the launcher last: it inherits orphans.</summary>
     /// <param name="spared">A process that is left alone: the caller, when it is part of the ward.</param>
