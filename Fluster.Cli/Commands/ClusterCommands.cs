@@ -6,7 +6,7 @@ namespace Fluster.Cli;
 /// <summary><c>fluster cluster …</c></summary>
 internal static class ClusterCommands
 {
-    public static Command Build() => new("cluster", "Look at the cluster.") { Status() };
+    public static Command Build() => new("cluster", "Look at the cluster, and have it take over workers.") { Status(), Adopt() };
 
     private static Command Status()
     {
@@ -37,4 +37,34 @@ internal static class ClusterCommands
         });
         return command;
     }
+
+    private static Command Adopt()
+    {
+        var other = new Argument<string?>("cluster")
+        {
+            Description = "The id of another cluster, whose workers are to be taken over. Without it: workers of this cluster that know a later state of it, as after a restore.",
+            DefaultValueFactory = _ => null,
+        };
+        var command = new Command(
+            "adopt", "Takes over workers that were refused because they know another cluster or a later state of this one. What they run and this cluster does not know is killed. Needs the role admin.") { other };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var client = FlusterCommand.Connect(parsed);
+            var request = new V1.AdoptWorkersRequest { ClusterId = parsed.GetValue(other) ?? "" };
+            var response = await client.Calls.CallAsync((service, options) => service.AdoptWorkersAsync(request, options), cancellationToken);
+            if (response.Adopted.Count > 0)
+            {
+                Output.Line($"{Names(response.Adopted)} will be let in. The cluster is at epoch {response.Epoch}.");
+                return 0;
+            }
+
+            var others = response.Refused.GroupBy(worker => worker.ClusterId, StringComparer.Ordinal).ToList();
+            throw new CommandFailedException(others.Count == 0
+                ? "No such worker has tried to come since the controller started. A worker tries again every few seconds: see its log for the address that it uses."
+                : $"No such worker has tried to come, but others did: {string.Join("; ", others.Select(group => $"{Names(group)} of cluster {group.Key} ('fluster cluster adopt {group.Key}')"))}.");
+        });
+        return command;
+    }
+
+    private static string Names(IEnumerable<V1.RefusedWorker> workers) => string.Join(", ", workers.Select(worker => worker.WorkerId));
 }

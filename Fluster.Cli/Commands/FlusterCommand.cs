@@ -90,6 +90,8 @@ internal static class FlusterCommand
             JobCommands.Build(),
             WorkerCommands.Build(),
             ClusterCommands.Build(),
+            NamespaceCommands.Build(),
+            LoginCommand.Build(),
             s_context,
             s_namespace,
             s_output,

@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Fluster.Cluster;
@@ -31,11 +33,31 @@ internal sealed record TokenClaims
     [JsonPropertyName("fence")]
     public ulong? Fence { get; init; }
 
+    /// <summary>Of an adoption: the cluster that the worker is to join.</summary>
+    [JsonPropertyName("cluster")]
+    public string? Cluster { get; init; }
+
     [JsonPropertyName("iat")]
     public long IssuedAt { get; init; }
 
     [JsonPropertyName("exp")]
     public required long ExpiresAt { get; init; }
+
+    /// <summary>What a token says, without asking who signed it: for whoever holds it, never for whoever is shown it. Null when it is no token.</summary>
+    public static TokenClaims? ReadUnchecked(string token)
+    {
+        try
+        {
+            var parts = token.Split('.');
+            return parts.Length == 3 && Base64Url.IsValid(parts[1])
+                ? JsonSerializer.Deserialize(Base64Url.DecodeFromChars(parts[1]), TokenJson.Default.TokenClaims)
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 }
 
 /// <summary>The roles that a token can have.</summary>
@@ -45,6 +67,9 @@ internal static class TokenRoles
     public const string Service = "service";
     public const string Worker = "worker";
     public const string Job = "job";
+
+    /// <summary>Not a role that may call anything: tells the worker that it names to leave the cluster "sub" for the cluster "cluster".</summary>
+    public const string Adoption = "adoption";
 }
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

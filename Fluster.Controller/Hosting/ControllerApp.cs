@@ -63,7 +63,7 @@ internal static class ControllerApp
         typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(RuntimeListeners), typeof(ShutdownSignal),
         typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),
-        typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(ClusterCalls),
+        typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(ClusterCalls), typeof(TrustCalls), typeof(WorkerAdmission),
         typeof(ControllerService), typeof(ControllerRuntime),
     ];
 

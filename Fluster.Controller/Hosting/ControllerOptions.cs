@@ -27,11 +27,16 @@ internal sealed class ControllerOptions
 
     /// <summary>Seconds of silence after which a worker's attempts are given up. Default: 60.</summary>
     public int WorkerLostSeconds { get; set; } = 60;
+
+    /// <summary>How long the token of a worker lasts. It is renewed over the worker's link in half that time. Default: 30 days.</summary>
+    public TimeSpan WorkerTokenLifetime { get; set; } = TimeSpan.FromDays(30);
 }
 
 /// <summary>Says what is wrong with a setting and where it is.</summary>
 internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOptions>
 {
+    private static readonly TimeSpan s_shortestWorkerToken = TimeSpan.FromSeconds(2);
+
     public ValidateOptionsResult Validate(string? name, ControllerOptions options)
     {
         var problems = new List<string>();
@@ -53,6 +58,11 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (options.WorkerLostSeconds <= options.WorkerSuspectSeconds)
         {
             problems.Add($"{ControllerOptions.Section}:WorkerLostSeconds is {options.WorkerLostSeconds}: it must be more than WorkerSuspectSeconds, which is {options.WorkerSuspectSeconds}.");
+        }
+
+        if (options.WorkerTokenLifetime < s_shortestWorkerToken)
+        {
+            problems.Add($"{ControllerOptions.Section}:WorkerTokenLifetime is {options.WorkerTokenLifetime}: it must be at least {s_shortestWorkerToken}.");
         }
 
         if (!string.IsNullOrEmpty(options.ClusterKey))

@@ -5,7 +5,7 @@ namespace Fluster.Controller;
 /// <summary>What a worker is told to run, made from the job's request.</summary>
 internal sealed class AttemptSpecs(TokenIssuer tokens)
 {
-    public V1.AttemptSpec Of(JobRecord job, AttemptRecord attempt)
+    public V1.AttemptSpec Of(JobRecord job, AttemptRecord attempt, ClusterState state)
     {
         var request = V1.JobSpec.Parser.ParseFrom(job.Request.Span);
         var spec = new V1.AttemptSpec
@@ -18,7 +18,7 @@ internal sealed class AttemptSpecs(TokenIssuer tokens)
             Environment = request.Environment,
             Resources = request.Resources,
             ExecutionTimeout = job.Terms.ExecutionTimeout > 0 ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(job.Terms.ExecutionTimeout)) : null,
-            Token = tokens.ForAttempt(job, attempt),
+            Token = tokens.ForAttempt(job, attempt, state).Token,
             Trace = job.Trace.IsEmpty ? null : V1.TraceContext.Parser.ParseFrom(job.Trace.Span),
             AttemptNumber = attempt.Number,
             Exclusive = job.Terms.Exclusive,

@@ -4,7 +4,7 @@ namespace Fluster.Controller;
 
 /// <summary>The controller's RPCs: who calls, then the calls of one subject.</summary>
 internal sealed class ControllerService(
-    JobCalls jobs, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, ClusterCalls cluster, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
+    JobCalls jobs, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, ClusterCalls cluster, TrustCalls trust, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
 {
     public override Task<V1.LaunchJobResponse> LaunchJob(V1.LaunchJobRequest request, ServerCallContext context) =>
         jobs.LaunchAsync(CallerOf(context), request, context.CancellationToken);
@@ -70,6 +70,15 @@ internal sealed class ControllerService(
 
     public override Task<V1.GetClusterStatusResponse> GetClusterStatus(V1.GetClusterStatusRequest request, ServerCallContext context) =>
         Task.FromResult(cluster.Status());
+
+    public override Task<V1.RenewTokenResponse> RenewToken(V1.RenewTokenRequest request, ServerCallContext context) =>
+        Task.FromResult(trust.Renew(CallerOf(context)));
+
+    public override Task<V1.RevokeNamespaceResponse> RevokeNamespace(V1.RevokeNamespaceRequest request, ServerCallContext context) =>
+        trust.RevokeAsync(request, context.CancellationToken);
+
+    public override Task<V1.AdoptWorkersResponse> AdoptWorkers(V1.AdoptWorkersRequest request, ServerCallContext context) =>
+        trust.AdoptAsync(request, context.CancellationToken);
 
     /// <summary>Runs a call that lasts for as long as its client likes, but ends it when the controller stops.</summary>
     private async Task UntilShutdownAsync(ServerCallContext context, Func<CancellationToken, Task> call)

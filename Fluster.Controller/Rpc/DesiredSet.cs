@@ -7,7 +7,7 @@ namespace Fluster.Controller;
 /// What one connection of a worker was told to hold. Compares the published state with it and makes the next frame. Synchronous; the
 /// connection's reader and sender share it under its lock.
 /// </summary>
-internal sealed class DesiredSet(long workerUid, ulong incarnation, Func<JobRecord, AttemptRecord, V1.AttemptSpec> specOf)
+internal sealed class DesiredSet(long workerUid, ulong incarnation, Func<JobRecord, AttemptRecord, ClusterState, V1.AttemptSpec> specOf)
 {
     private static readonly Duration s_grace = Duration.FromTimeSpan(TimeSpan.FromSeconds(5));
 
@@ -129,7 +129,7 @@ internal sealed class DesiredSet(long workerUid, ulong incarnation, Func<JobReco
             return;
         }
 
-        var spec = sent?.Spec ?? specOf(state.Jobs.Find(attempt.JobUid)!, attempt);
+        var spec = sent?.Spec ?? specOf(state.Jobs.Find(attempt.JobUid)!, attempt, state);
         var desired = new V1.DesiredAttempt
         {
             Fence = attempt.Fence.Value,

@@ -3,7 +3,7 @@ using Grpc.Core;
 namespace Fluster.Controller;
 
 /// <summary>Logs on their way in from workers, and out to readers.</summary>
-internal sealed class LogCalls(ClusterLoop loop, LogStore logs, JobWatches watches, WorkerCalls workers, TimeProvider time)
+internal sealed class LogCalls(ClusterLoop loop, LogStore logs, JobWatches watches, WorkerAdmission admission, TimeProvider time)
 {
     /// <summary>A chunk has 64 KiB of data; a little more is no reason to lose it.</summary>
     private const int MostData = 80 << 10;
@@ -16,7 +16,7 @@ internal sealed class LogCalls(ClusterLoop loop, LogStore logs, JobWatches watch
             throw new RpcException(new Status(StatusCode.InvalidArgument, "A worker begins with Hello."));
         }
 
-        var worker = workers.IdentityOf(caller, hello.WorkerId, hello.ClusterId, hello.Epoch);
+        var worker = admission.Admit(caller, hello.WorkerId, hello.ClusterId, hello.Epoch, counter: 0);
         using var receiver = new LogReceiver(logs);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var acknowledging = AcknowledgeAsync(receiver, responses, ended.Token);

@@ -7,7 +7,7 @@ namespace Fluster.Controller;
 
 /// <summary>The calls of workers, and about them.</summary>
 internal sealed partial class WorkerCalls(
-    ClusterLoop loop, WorkerLinks links, AttemptSpecs specs, TokenIssuer tokens, IOptions<ControllerOptions> options, TimeProvider time, ILogger<WorkerCalls> logger)
+    ClusterLoop loop, WorkerLinks links, WorkerAdmission admission, AttemptSpecs specs, TokenIssuer tokens, IOptions<ControllerOptions> options, TimeProvider time, ILogger<WorkerCalls> logger)
 {
     private static readonly TimeSpan s_helloTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_longestReportInterval = TimeSpan.FromSeconds(5);
@@ -19,7 +19,8 @@ internal sealed partial class WorkerCalls(
         Caller caller, IAsyncStreamReader<V1.WorkerLinkRequest> reports, IServerStreamWriter<V1.WorkerLinkResponse> frames, CancellationToken cancellationToken)
     {
         var hello = await HelloOf(reports, cancellationToken);
-        var worker = IdentityOf(caller, hello.WorkerId, hello.ClusterId, hello.Epoch);
+        var highest = hello.Holdings.Select(holding => new Fence(holding.Fence).Counter).DefaultIfEmpty(0).Max();
+        var worker = admission.Admit(caller, hello.WorkerId, hello.ClusterId, hello.Epoch, highest);
         var holdings = hello.Holdings.Where(holding => holding.Phase != V1.AttemptPhase.Unspecified).Select(OutcomeWire.ToRecord).ToList();
         foreach (var holding in holdings)
         {
@@ -28,13 +29,13 @@ internal sealed partial class WorkerCalls(
 
         var result = await loop.ApplyAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings]), cancellationToken);
         using var connection = new WorkerConnection(
-            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, time);
+            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, new TokenRenewal(() => tokens.ForWorker(worker), tokens.WorkerLifetime, time), time);
         connection.Greeted(holdings);
         links.Attach(connection);
         Log.Came(logger, worker, hello.Incarnation, holdings.Count);
         try
         {
-            await frames.WriteAsync(new V1.WorkerLinkResponse { Welcome = Welcome(worker) }, cancellationToken);
+            await frames.WriteAsync(new V1.WorkerLinkResponse { Welcome = Welcome(worker, hello.ClusterId) }, cancellationToken);
             await connection.RunAsync(reports, frames, cancellationToken);
         }
         finally
@@ -68,32 +69,6 @@ internal sealed partial class WorkerCalls(
         return new V1.DrainWorkerResponse { Worker = InfoOf(state, state.Workers.Find(worker.Uid)!, loop.Now().Time) };
     }
 
-    /// <summary>Checks that whoever opens a stream is the worker of its token, and is of this cluster.</summary>
-    /// <exception cref="RpcException">It is not.</exception>
-    public WorkerId IdentityOf(Caller caller, string workerId, string clusterId, long epoch)
-    {
-        var meta = loop.Current.Meta;
-        if (clusterId.Length > 0 && clusterId != meta.ClusterId)
-        {
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, $"The worker belongs to cluster {clusterId}, and this is cluster {meta.ClusterId}."));
-        }
-
-        if (clusterId.Length > 0 && epoch > meta.Epoch)
-        {
-            throw new RpcException(new Status(
-                StatusCode.FailedPrecondition, $"The worker has seen epoch {epoch} of this cluster, and this controller is at {meta.Epoch}: its data is older than what the worker knows."));
-        }
-
-        if (!TryParse(workerId, out var worker))
-        {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{workerId}' is not a worker id."));
-        }
-
-        return caller.Claims.Worker == workerId
-            ? worker
-            : throw new RpcException(new Status(StatusCode.PermissionDenied, $"The token is for worker '{caller.Claims.Worker}', not for '{workerId}'."));
-    }
-
     private V1.WorkerInfo InfoOf(ClusterState state, WorkerRecord worker, long now)
     {
         var news = links.NewsOf(worker.Uid);
@@ -124,20 +99,6 @@ internal sealed partial class WorkerCalls(
         };
     }
 
-    private static bool TryParse(string text, out WorkerId worker)
-    {
-        try
-        {
-            worker = WorkerId.Parse(text);
-            return true;
-        }
-        catch (FormatException)
-        {
-            worker = default;
-            return false;
-        }
-    }
-
     private async Task<V1.WorkerHello> HelloOf(IAsyncStreamReader<V1.WorkerLinkRequest> reports, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(s_helloTimeout, time);
@@ -157,13 +118,14 @@ internal sealed partial class WorkerCalls(
         throw new RpcException(new Status(StatusCode.InvalidArgument, "A worker begins with Hello."));
     }
 
-    private V1.WorkerWelcome Welcome(WorkerId worker) => new()
+    private V1.WorkerWelcome Welcome(WorkerId worker, string from) => new()
     {
         ClusterId = loop.Current.Meta.ClusterId,
         Epoch = loop.Current.Meta.Epoch,
         ClusterKey = tokens.PublicKey,
         ReportInterval = Duration.FromTimeSpan(_reportInterval),
         Token = tokens.ForWorker(worker),
+        Adoption = from.Length > 0 && from != loop.Current.Meta.ClusterId ? tokens.ForAdoption(worker, from, loop.Current.Meta.ClusterId) : "",
     };
 
     private static WorkerTraits TraitsOf(V1.WorkerCapabilities? capabilities)

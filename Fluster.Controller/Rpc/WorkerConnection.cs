@@ -4,7 +4,7 @@ namespace Fluster.Controller;
 
 /// <summary>One open link of a worker: applies what it reports, and sends what it is to hold whenever that changes.</summary>
 internal sealed class WorkerConnection(
-    long workerUid, ulong incarnation, DesiredSet desired, ClusterLoop loop, WorkerLinks links, TimeProvider time) : IDisposable
+    long workerUid, ulong incarnation, DesiredSet desired, ClusterLoop loop, WorkerLinks links, TokenRenewal renewal, TimeProvider time) : IDisposable
 {
     /// <summary>A complete set goes out so often, whether anything changed or not.</summary>
     private static readonly TimeSpan s_completeInterval = TimeSpan.FromSeconds(30);
@@ -98,7 +98,12 @@ internal sealed class WorkerConnection(
                 completed = time.GetTimestamp();
             }
 
-            var left = s_completeInterval - time.GetElapsedTime(completed);
+            if (renewal.Due() is { } token)
+            {
+                await frames.WriteAsync(new V1.WorkerLinkResponse { Renewal = new V1.TokenRenewal { Token = token } }, cancellationToken);
+            }
+
+            var left = TimeSpan.FromTicks(Math.Min((s_completeInterval - time.GetElapsedTime(completed)).Ticks, renewal.Left.Ticks));
             await _signal.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
             complete = time.GetElapsedTime(completed) >= s_completeInterval;
         }

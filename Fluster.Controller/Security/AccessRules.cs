@@ -11,6 +11,7 @@ internal static class AccessRules
     private static readonly string[] s_everybody = [TokenRoles.Admin, TokenRoles.Service, TokenRoles.Job, TokenRoles.Worker];
     private static readonly string[] s_operators = [TokenRoles.Admin, TokenRoles.Service];
     private static readonly string[] s_workers = [TokenRoles.Worker];
+    private static readonly string[] s_jobs = [TokenRoles.Job];
     private static readonly string[] s_admins = [TokenRoles.Admin];
 
     private static readonly FrozenDictionary<string, string[]> s_roles = new Dictionary<string, string[]>(StringComparer.Ordinal)
@@ -36,6 +37,9 @@ internal static class AccessRules
         [Service + "LookupEndpoints"] = s_users,
         [Service + "ListEndpoints"] = s_users,
         [Service + "GetClusterStatus"] = s_users,
+        [Service + "RenewToken"] = s_jobs,
+        [Service + "RevokeNamespace"] = s_admins,
+        [Service + "AdoptWorkers"] = s_admins,
         ["/grpc.health.v1.Health/Watch"] = s_everybody,
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = s_operators,
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = s_operators,

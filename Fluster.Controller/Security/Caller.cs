@@ -7,6 +7,9 @@ internal sealed record Caller(TokenClaims Claims)
 
     public bool IsJob => Claims.Role == TokenRoles.Job;
 
+    /// <summary>Whether the token stands for one namespace, and so falls when that namespace's tokens are revoked.</summary>
+    public bool IsOfNamespace => Claims.Role is TokenRoles.Job or TokenRoles.Service;
+
     /// <summary>The attempt that calls; none for others than jobs.</summary>
     public Fence Fence => new(Claims.Fence ?? 0);
 

@@ -35,9 +35,9 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
             return RefuseAsync(context, StatusCode.Unauthenticated, problem ?? "The token is not one of this cluster.");
         }
 
-        if (caller.IsJob && loop.Current.Attempt(caller.Fence) is not { IsLive: true })
+        if (Withdrawn(caller) is { } withdrawn)
         {
-            return RefuseAsync(context, StatusCode.Unauthenticated, $"The token counts while attempt {caller.Fence} of job '{caller.Claims.Job}' is live, and it has ended.");
+            return RefuseAsync(context, StatusCode.Unauthenticated, withdrawn);
         }
 
         if (!AccessRules.Knows(path))
@@ -52,6 +52,20 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
 
         context.Features.Set(caller);
         return next(context);
+    }
+
+    /// <summary>Why a token that is signed and has not expired does not count all the same.</summary>
+    private string? Withdrawn(Caller caller)
+    {
+        var state = loop.Current;
+        if (caller.IsJob && state.Attempt(caller.Fence) is not { IsLive: true })
+        {
+            return $"The token counts while attempt {caller.Fence} of job '{caller.Claims.Job}' is live, and it has ended.";
+        }
+
+        return caller.IsOfNamespace && state.Meta.RevokedBefore.TryGetValue(caller.Namespace.ToString(), out var before) && caller.Claims.IssuedAt < before
+            ? $"The tokens of namespace '{caller.Namespace}' that were issued before {DateTimeOffset.FromUnixTimeSeconds(before):yyyy-MM-dd HH:mm:ss} UTC were revoked: ask for a new one."
+            : null;
     }
 
     private static Task RefuseAsync(HttpContext context, StatusCode code, string message)

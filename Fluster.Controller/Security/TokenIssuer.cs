@@ -1,28 +1,53 @@
+using Microsoft.Extensions.Options;
+
 namespace Fluster.Controller;
 
 /// <summary>Signs the tokens that the controller hands out.</summary>
-internal sealed class TokenIssuer(ClusterKey key, TimeProvider time)
+internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<ControllerOptions> options)
 {
     private static readonly TimeSpan s_jobLifetime = TimeSpan.FromHours(24);
-    private static readonly TimeSpan s_workerLifetime = TimeSpan.FromDays(30);
     private static readonly TimeSpan s_adminLifetime = TimeSpan.FromDays(30);
+    private static readonly TimeSpan s_adoptionLifetime = TimeSpan.FromMinutes(5);
 
     public string PublicKey { get; } = key.ExportPublicPem();
 
-    /// <summary>For the processes of one attempt.</summary>
-    public string ForAttempt(JobRecord job, AttemptRecord attempt) => Sign(s_jobLifetime, new TokenClaims
-    {
-        Role = TokenRoles.Job,
-        Namespace = job.Namespace.ToString(),
-        Job = job.Id.ToString(),
-        Task = attempt.TaskIndex,
-        Fence = attempt.Fence.Value,
-        ExpiresAt = 0,
-    });
+    /// <summary>How long the token of a worker lasts; it is renewed in half that time.</summary>
+    public TimeSpan WorkerLifetime { get; } = options.Value.WorkerTokenLifetime;
 
-    public string ForWorker(WorkerId worker) => Sign(s_workerLifetime, new TokenClaims { Role = TokenRoles.Worker, Worker = worker.ToString(), ExpiresAt = 0 });
+    /// <summary>For the processes of one attempt.</summary>
+    /// <param name="job">Whose attempt.</param>
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="state">Knows what was revoked: in the second of a revocation, the token is dated after it.</param>
+    public (string Token, DateTimeOffset ExpiresAt) ForAttempt(JobRecord job, AttemptRecord attempt, ClusterState state)
+    {
+        var @namespace = job.Namespace.ToString();
+        var now = time.GetUtcNow();
+        var claims = new TokenClaims
+        {
+            Role = TokenRoles.Job,
+            Namespace = @namespace,
+            Job = job.Id.ToString(),
+            Task = attempt.TaskIndex,
+            Fence = attempt.Fence.Value,
+            IssuedAt = Math.Max(now.ToUnixTimeSeconds(), state.Meta.RevokedBefore.GetValueOrDefault(@namespace)),
+            ExpiresAt = (now + s_jobLifetime).ToUnixTimeSeconds(),
+        };
+        return (key.Sign(claims), DateTimeOffset.FromUnixTimeSeconds(claims.ExpiresAt));
+    }
+
+    public string ForWorker(WorkerId worker) => Sign(WorkerLifetime, new TokenClaims { Role = TokenRoles.Worker, Worker = worker.ToString(), ExpiresAt = 0 });
 
     public string ForAdmin() => Sign(s_adminLifetime, new TokenClaims { Role = TokenRoles.Admin, Namespace = Namespace.Default.ToString(), ExpiresAt = 0 });
+
+    /// <summary>Tells a worker that it may leave its cluster for this one. It checks that with the key it knows.</summary>
+    public string ForAdoption(WorkerId worker, string fromCluster, string toCluster) => Sign(s_adoptionLifetime, new TokenClaims
+    {
+        Role = TokenRoles.Adoption,
+        Subject = fromCluster,
+        Worker = worker.ToString(),
+        Cluster = toCluster,
+        ExpiresAt = 0,
+    });
 
     private string Sign(TimeSpan lifetime, TokenClaims claims)
     {

@@ -91,6 +91,15 @@ internal abstract record ClusterInput
     /// <param name="Id">Which one; removing one that is gone is fine.</param>
     /// <param name="Namespace">Only when it is in this namespace; null: in any.</param>
     public sealed record UnregisterEndpoint(EndpointId Id, Namespace? Namespace) : ClusterInput;
+
+    /// <summary>Somebody wants the tokens that a namespace has so far to stop counting.</summary>
+    public sealed record RevokeTokens(Namespace Namespace) : ClusterInput;
+
+    /// <summary>Somebody says that workers of another cluster, or of a later state of this one, are to be taken over.</summary>
+    /// <param name="ClusterId">The cluster that they know.</param>
+    /// <param name="Epoch">The highest epoch that one of them has seen.</param>
+    /// <param name="Counter">The highest counter of a fence that one of them holds; 0 when none holds any.</param>
+    public sealed record AdoptWorkers(string ClusterId, long Epoch, long Counter) : ClusterInput;
 }
 
 /// <summary>One decision of the scheduler.</summary>

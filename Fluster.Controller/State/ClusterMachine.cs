@@ -34,6 +34,8 @@ internal static class ClusterMachine
             ClusterInput.Tick => DueRules.Tick(draft),
             ClusterInput.RegisterEndpoint register => EndpointRules.Register(draft, register),
             ClusterInput.UnregisterEndpoint unregister => EndpointRules.Unregister(draft, unregister),
+            ClusterInput.RevokeTokens revoke => TrustRules.Revoke(draft, revoke),
+            ClusterInput.AdoptWorkers adopt => TrustRules.Adopt(draft, adopt),
             _ => throw new UnreachableException($"There is no rule for {input.GetType().Name}."),
         };
     }

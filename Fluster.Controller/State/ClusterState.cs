@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Fluster.Controller;
 
 /// <summary>What there is one of.</summary>
@@ -26,6 +28,12 @@ internal sealed record ClusterMeta
 
     /// <summary>Grows by one with every change of an endpoint, for whoever follows them.</summary>
     public long EndpointVersion { get; init; }
+
+    /// <summary>By namespace: tokens that were issued before this second since 1970 no longer count.</summary>
+    public ImmutableSortedDictionary<string, long> RevokedBefore { get; init; } = ImmutableSortedDictionary.Create<string, long>(StringComparer.Ordinal);
+
+    /// <summary>Other clusters whose workers this one was told to take over.</summary>
+    public ImmutableSortedSet<string> Adopted { get; init; } = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
 }
 
 /// <summary>All that the controller knows, at one moment. Immutable: any thread reads it without a lock.</summary>

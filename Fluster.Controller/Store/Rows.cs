@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Fluster.Store.V1;
 using Google.Protobuf;
 
@@ -18,6 +19,8 @@ internal static class Rows
         NextEndpoint = meta.NextEndpoint,
         EndpointVersion = meta.EndpointVersion,
         NextTombstone = meta.NextTombstone,
+        RevokedBefore = { meta.RevokedBefore },
+        Adopted = { meta.Adopted },
     };
 
     public static ClusterMeta ToRecord(MetaRow row) => new()
@@ -32,6 +35,8 @@ internal static class Rows
         NextEndpoint = row.NextEndpoint,
         EndpointVersion = row.EndpointVersion,
         NextTombstone = Math.Max(1, row.NextTombstone),
+        RevokedBefore = row.RevokedBefore.ToImmutableSortedDictionary(StringComparer.Ordinal),
+        Adopted = row.Adopted.ToImmutableSortedSet(StringComparer.Ordinal),
     };
 
     public static RequestRow ToRequestRow(JobRecord job) => new()

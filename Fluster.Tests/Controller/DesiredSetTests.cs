@@ -1,6 +1,7 @@
 using Fluster.Cluster;
 using Fluster.Controller;
 using Google.Protobuf;
+using Microsoft.Extensions.Options;
 using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Tests;
@@ -17,7 +18,7 @@ public sealed class DesiredSetTests : IDisposable
     {
         _lab.Apply(new ClusterInput.Hello(
             WorkerId.Parse("w1"), 1, new WorkerTraits { Capacity = new ResourceShape { CpuMillis = 4_000 }, MaxConcurrentJobs = 10 }, []));
-        _desired = new DesiredSet(1, 1, new AttemptSpecs(new TokenIssuer(_key, TimeProvider.System)).Of);
+        _desired = new DesiredSet(1, 1, new AttemptSpecs(new TokenIssuer(_key, TimeProvider.System, Options.Create(new ControllerOptions()))).Of);
     }
 
     public void Dispose() => _key.Dispose();
@@ -116,7 +117,7 @@ public sealed class DesiredSetTests : IDisposable
     public void LaterIncarnation_IsNotSentWhatThisOneHolds()
     {
         Place("a");
-        var other = new DesiredSet(1, 2, new AttemptSpecs(new TokenIssuer(_key, TimeProvider.System)).Of);
+        var other = new DesiredSet(1, 2, new AttemptSpecs(new TokenIssuer(_key, TimeProvider.System, Options.Create(new ControllerOptions()))).Of);
 
         Assert.Empty(other.Next(_lab.State, complete: true, () => ++_version)!.Attempts);
     }

@@ -132,7 +132,7 @@ internal sealed class SimulatedConnection
         }
     }
 
-    private static V1.AttemptSpec SpecOf(JobRecord job, AttemptRecord attempt) => new()
+    private static V1.AttemptSpec SpecOf(JobRecord job, AttemptRecord attempt, ClusterState state) => new()
     {
         JobId = job.Id.ToString(),
         TaskIndex = attempt.TaskIndex,

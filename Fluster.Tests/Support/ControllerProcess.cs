@@ -54,9 +54,9 @@ internal sealed class ControllerProcess : IAsyncDisposable
     }
 
     /// <summary>A token as the controller's owner can sign it. Issue and expiry are filled in.</summary>
-    public string Sign(TokenClaims claims, TimeSpan? lifetime = null)
+    public string Sign(TokenClaims claims, TimeSpan? lifetime = null, DateTimeOffset? issuedAt = null)
     {
-        var now = TimeProvider.System.GetUtcNow();
+        var now = issuedAt ?? TimeProvider.System.GetUtcNow();
         return _key.Sign(claims with { IssuedAt = now.ToUnixTimeSeconds(), ExpiresAt = (now + (lifetime ?? s_tokenLifetime)).ToUnixTimeSeconds() });
     }
 

@@ -19,6 +19,7 @@ internal sealed class FakeWorker : IAsyncDisposable
     private readonly ConcurrentDictionary<ulong, V1.DesiredAttempt> _desired = new();
     private readonly ConcurrentDictionary<ulong, bool> _acknowledged = new();
     private readonly ConcurrentDictionary<ulong, bool> _superseded = new();
+    private readonly ConcurrentQueue<string> _renewals = new();
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly CancellationTokenSource _silenced = new();
     private Task _reading = Task.CompletedTask;
@@ -42,6 +43,9 @@ internal sealed class FakeWorker : IAsyncDisposable
 
     /// <summary>What it is told to hold now.</summary>
     public IReadOnlyDictionary<ulong, V1.DesiredAttempt> Desired => _desired;
+
+    /// <summary>The tokens that came after that of the Welcome.</summary>
+    public IReadOnlyCollection<string> Renewals => _renewals;
 
     /// <summary>How the link ended; null while it is open.</summary>
     public RpcException? Ended { get; private set; }
@@ -176,7 +180,15 @@ internal sealed class FakeWorker : IAsyncDisposable
         {
             while (await _link.ResponseStream.MoveNext())
             {
-                Apply(_link.ResponseStream.Current.Desired);
+                switch (_link.ResponseStream.Current)
+                {
+                    case { Desired: { } desired }:
+                        Apply(desired);
+                        break;
+                    case { Renewal: { } renewal }:
+                        _renewals.Enqueue(renewal.Token);
+                        break;
+                }
             }
         }
         catch (RpcException exception)

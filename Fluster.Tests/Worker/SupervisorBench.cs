@@ -43,6 +43,9 @@ internal sealed class SupervisorBench
 
     public string Link(string cluster = ClusterId, long epoch = 1) => Handle(new WorkerEvent.LinkOpened(new ClusterIdentity(cluster, epoch), TimeSpan.FromSeconds(5)));
 
+    public string LinkThatAdopts(string cluster, long epoch = 1) =>
+        Handle(new WorkerEvent.LinkOpened(new ClusterIdentity(cluster, epoch), TimeSpan.FromSeconds(5), Adopts: true));
+
     public string Desire(params V1.DesiredAttempt[] attempts) => Desire(complete: false, attempts);
 
     public string DesireAll(params V1.DesiredAttempt[] attempts) => Desire(complete: true, attempts);

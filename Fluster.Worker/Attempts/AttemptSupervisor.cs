@@ -145,10 +145,11 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
     private void OpenLink(WorkerEvent.LinkOpened opened, TimeSpan now)
     {
         var cluster = opened.Cluster;
-        if (Cluster is not null && (cluster.ClusterId != Cluster.ClusterId || cluster.Epoch < Cluster.Epoch))
+        var foreign = Cluster is not null && cluster.ClusterId != Cluster.ClusterId;
+        if (Cluster is not null && (foreign ? !opened.Adopts : cluster.Epoch < Cluster.Epoch))
         {
-            _outputs.Add(new WorkerOutput.RefuseLink(cluster.ClusterId != Cluster.ClusterId
-                ? $"It belongs to the cluster {cluster.ClusterId}, and this worker to {Cluster.ClusterId}. Empty the worker's data directory if it is to change."
+            _outputs.Add(new WorkerOutput.RefuseLink(foreign
+                ? $"It belongs to the cluster {cluster.ClusterId}, and this worker to {Cluster.ClusterId} ('fluster cluster adopt' there has it change)."
                 : $"It is at epoch {cluster.Epoch}, and this worker has seen {Cluster.Epoch}: an older copy of the controller, perhaps a restored one ('fluster cluster adopt')."));
             return;
         }

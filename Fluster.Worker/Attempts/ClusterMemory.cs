@@ -1,5 +1,7 @@
-using System.Text.Json.Serialization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Fluster.Worker;
 
@@ -41,6 +43,18 @@ internal sealed class ClusterMemory
         return memory;
     }
 
+    /// <summary>The token to begin with: the newest that followed from the configured one, or that one itself.</summary>
+    public string TokenOr(string configured) => _content is { Token: { } newest, TokenOf: { } first } && first == HashOf(configured) ? newest : configured;
+
+    /// <summary>Keeps a token that replaces the configured one, also over restarts.</summary>
+    public void KeepToken(string token, string configured)
+    {
+        lock (_gate)
+        {
+            Save(_content with { Token = token, TokenOf = HashOf(configured) });
+        }
+    }
+
     public void Remember(ClusterIdentity cluster, string clusterKey)
     {
         lock (_gate)
@@ -49,9 +63,11 @@ internal sealed class ClusterMemory
         }
     }
 
+    private static string HashOf(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+
     private void Save(Content content)
     {
-        DurableFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(content, WorkerJson.Default.Content));
+        DurableFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(content, WorkerJson.Default.Content), secret: true);
         _content = content;
     }
 
@@ -64,6 +80,12 @@ internal sealed class ClusterMemory
         public string? ClusterKey { get; init; }
 
         public ulong Incarnation { get; init; }
+
+        /// <summary>The worker's newest token. Secret.</summary>
+        public string? Token { get; init; }
+
+        /// <summary>Which configured token it followed from, as a hash: another one in the settings wins.</summary>
+        public string? TokenOf { get; init; }
     }
 }
 

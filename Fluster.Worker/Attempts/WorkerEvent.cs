@@ -9,7 +9,10 @@ internal abstract record WorkerEvent
     public sealed record Recovered(IReadOnlyList<RecoveredAttempt> Attempts) : WorkerEvent;
 
     /// <summary>A controller answered Hello.</summary>
-    public sealed record LinkOpened(ClusterIdentity Cluster, TimeSpan ReportInterval) : WorkerEvent;
+    /// <param name="Cluster">Which cluster it is of.</param>
+    /// <param name="ReportInterval">How often it wants to hear something.</param>
+    /// <param name="Adopts">Whether it proved that this worker is to leave the cluster it knows for this one.</param>
+    public sealed record LinkOpened(ClusterIdentity Cluster, TimeSpan ReportInterval, bool Adopts = false) : WorkerEvent;
 
     /// <summary>The link is gone. What runs goes on.</summary>
     public sealed record LinkClosed : WorkerEvent;

@@ -31,7 +31,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         var memory = ClusterMemory.Open(directory, time.GetUtcNow());
         var spool = Own(AttemptSpool.Open(Path.Combine(directory, "spool")));
         var address = Own(new ControllerAddress(options.ControllerAddress, resolver));
-        var connection = new ControllerConnection(address.ConnectAsync, options.Token);
+        var connection = new ControllerConnection(address.ConnectAsync, memory.TokenOr(options.Token));
         var transfer = new BlobTransfer(connection, time);
         var (blobDirectory, bundleDirectory) = (Path.Combine(directory, "blobs"), Path.Combine(directory, "bundles"));
         var cache = new DiskCache(DiskCache.DefaultLimit, () => BlobCache.EntriesOf(blobDirectory).Concat(BundleStore.EntriesOf(bundleDirectory)));
@@ -79,7 +79,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         });
         loop = Own(new AttemptLoop(spool, memory, transfer, time, loggers.CreateLogger<AttemptLoop>()) { Runtime = new RuntimeChoice(_runtime, _containers) });
         Loop = loop;
-        _link = new ControllerLink(connection, () => Hello(id, memory, isolation), loop.Post, time, loggers.CreateLogger<ControllerLink>());
+        _link = new ControllerLink(connection, () => Hello(id, memory, isolation), new ClusterTrust(memory, id, options.Token, time), loop.Post, time, loggers.CreateLogger<ControllerLink>());
         _logs = new LogSender(connection, () => LogsHello(id, memory), loop.LogAcknowledged, time, loggers.CreateLogger<LogSender>());
         (loop.Link, loop.Logs) = (_link, _logs);
         loop.Recover();
@@ -181,7 +181,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             WorkerId = id,
             Incarnation = memory.Incarnation,
             Capabilities = _machine.Capabilities(isolation.Name, _containers.State.Usable),
-            ProtocolVersion = "1.0",
+            ProtocolVersion = ProtocolVersion.Current,
         };
         hello.Holdings.AddRange(Loop.Holdings);
         return hello;

@@ -26,6 +26,6 @@ internal sealed class ControllerConnection(Func<CancellationToken, ValueTask<Cal
     public Metadata Headers() => new()
     {
         { "authorization", "Bearer " + _token },
-        { "fluster-protocol", "1.0" },
+        { ProtocolVersion.Metadata, ProtocolVersion.Current },
     };
 }

@@ -10,11 +10,12 @@ namespace Fluster.Worker;
 /// </summary>
 /// <param name="connection">How the controller is reached.</param>
 /// <param name="hello">What to say first; asked for at every connection.</param>
+/// <param name="trust">Checks a Welcome that takes the worker over from another cluster, and keeps renewed tokens.</param>
 /// <param name="post">Takes events for the supervisor. Must not wait.</param>
 /// <param name="time">The clock of the pauses between tries.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class ControllerLink(
-    ControllerConnection connection, Func<V1.WorkerHello> hello, Action<WorkerEvent> post, TimeProvider time, ILogger<ControllerLink> logger)
+    ControllerConnection connection, Func<V1.WorkerHello> hello, ClusterTrust trust, Action<WorkerEvent> post, TimeProvider time, ILogger<ControllerLink> logger)
 {
     private readonly ReconnectDelay _delay = new();
     private volatile Session? _session;
@@ -70,24 +71,26 @@ internal sealed partial class ControllerLink(
         }
 
         Welcome = welcome;
-        if (welcome.Token.Length > 0)
-        {
-            connection.Token = welcome.Token;
-        }
-
         _session = session;
         var sending = Task.CompletedTask;
         try
         {
             _delay.Reset();
+            var adopts = trust.IsAdopted(welcome);
             Log.Opened(logger, welcome.ClusterId, welcome.Epoch);
-            post(new WorkerEvent.LinkOpened(new ClusterIdentity(welcome.ClusterId, welcome.Epoch), welcome.ReportInterval.ToTimeSpan()));
+            post(new WorkerEvent.LinkOpened(new ClusterIdentity(welcome.ClusterId, welcome.Epoch), welcome.ReportInterval.ToTimeSpan(), adopts));
+            Renew(welcome.Token, welcome.ClusterKey);
             sending = SendAllAsync(session, call.RequestStream);
             while (await call.ResponseStream.MoveNext(session.Ended.Token))
             {
-                if (call.ResponseStream.Current.Desired is { } desired)
+                switch (call.ResponseStream.Current)
                 {
-                    post(new WorkerEvent.DesiredArrived(desired));
+                    case { Desired: { } desired }:
+                        post(new WorkerEvent.DesiredArrived(desired));
+                        break;
+                    case { Renewal: { } renewal }:
+                        Renew(renewal.Token, welcome.ClusterKey);
+                        break;
                 }
             }
         }
@@ -97,6 +100,14 @@ internal sealed partial class ControllerLink(
             await session.Ended.CancelAsync();
             await sending;
             post(new WorkerEvent.LinkClosed());
+        }
+    }
+
+    private void Renew(string token, string clusterKey)
+    {
+        if (token.Length > 0 && trust.Keep(token, clusterKey))
+        {
+            connection.Token = token;
         }
     }
 

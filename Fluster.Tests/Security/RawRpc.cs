@@ -1,0 +1,64 @@
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Fluster.Tests;
+
+/// <summary>How a call ended, and what it answered up to then.</summary>
+internal sealed record RawAnswer(Status Status, IReadOnlyList<byte[]> Messages);
+
+/// <summary>Calls any RPC with any bytes, as no generated client would.</summary>
+internal static class RawRpc
+{
+    private static readonly Marshaller<byte[]> s_bytes = Marshallers.Create(bytes => bytes, bytes => bytes);
+
+    public static string PathOf(MethodDescriptor method) => $"/{method.Service.FullName}/{method.Name}";
+
+    /// <summary>Sends the messages, and reads until the call ends, the time is over or there are enough answers.</summary>
+    public static async Task<RawAnswer> CallAsync(
+        GrpcChannel channel, MethodDescriptor method, IEnumerable<byte[]> messages, Metadata headers, TimeSpan patience, int mostAnswers = 100)
+    {
+        // On the wire all four kinds of call are this one.
+        var raw = new Method<byte[], byte[]>(MethodType.DuplexStreaming, method.Service.FullName, method.Name, s_bytes, s_bytes);
+        var answers = new List<byte[]>();
+        using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(
+            raw, host: null, new CallOptions(headers, TimeProvider.System.GetUtcNow().UtcDateTime + patience));
+        try
+        {
+            foreach (var message in messages)
+            {
+                await call.RequestStream.WriteAsync(message);
+            }
+
+            await call.RequestStream.CompleteAsync();
+        }
+        catch (Exception exception) when (exception is RpcException or InvalidOperationException)
+        {
+            // Refused before it had read everything: the status, which comes next, says why.
+        }
+
+        try
+        {
+            while (answers.Count < mostAnswers && await call.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                answers.Add(call.ResponseStream.Current);
+            }
+
+            return new RawAnswer(answers.Count < mostAnswers ? call.GetStatus() : Status.DefaultSuccess, answers);
+        }
+        catch (RpcException exception)
+        {
+            return new RawAnswer(exception.Status, answers);
+        }
+    }
+
+    /// <summary>Every RPC of the files that define these services, and of the files that those import.</summary>
+    public static IReadOnlyList<MethodDescriptor> Methods(params IEnumerable<ServiceDescriptor> services) =>
+    [
+        .. services.Select(service => service.File).SelectMany(WithImports).DistinctBy(file => file.Name)
+            .SelectMany(file => file.Services).SelectMany(service => service.Methods)
+            .OrderBy(PathOf, StringComparer.Ordinal),
+    ];
+
+    private static IEnumerable<FileDescriptor> WithImports(FileDescriptor file) => file.Dependencies.SelectMany(WithImports).Prepend(file);
+}
