@@ -8,6 +8,7 @@ return await BenchmarkRunner.RunAsync(
         new SubmitLatency(),
         new WaitLatency(),
         new BundleTransfer(),
+        new Endpoints(),
         new SchedulePass(),
         new StepRate(),
         new SubmitRate(),

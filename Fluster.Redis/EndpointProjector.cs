@@ -116,10 +116,11 @@ internal sealed partial class EndpointProjector
     /// <summary>Writes what is due; when nothing is, looks whether Redis still shows what was written.</summary>
     private async Task<ProjectionState> FollowAsync(CancellationToken cancellationToken)
     {
+        var now = _time.GetUtcNow(); // before the look: what is shown is at least as new
         var (everything, names) = TakeDue();
         if (!everything && names.Count == 0)
         {
-            var there = await _writer.ReadVersionAsync(cancellationToken).ConfigureAwait(false);
+            var there = await _writer.CheckAsync(WrittenVersion, now, cancellationToken).ConfigureAwait(false);
             if (there == (_epoch, WrittenVersion))
             {
                 return ProjectionState.Current;
@@ -137,7 +138,7 @@ internal sealed partial class EndpointProjector
             names = [.. view.Names().Concat(await _writer.ReadNamesAsync(cancellationToken).ConfigureAwait(false)).Distinct()];
         }
 
-        switch (await _writer.WriteAsync(view, names, everything ? null : WrittenVersion, cancellationToken).ConfigureAwait(false))
+        switch (await _writer.WriteAsync(view, names, everything ? null : WrittenVersion, now, cancellationToken).ConfigureAwait(false))
         {
             case ProjectionAnswer.Written:
                 Interlocked.Exchange(ref _writtenVersion, view.Version);

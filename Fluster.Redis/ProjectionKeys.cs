@@ -11,7 +11,10 @@ internal sealed class ProjectionKeys(string clusterId)
 {
     private readonly string _prefix = $"fluster:{{{clusterId}}}:";
 
-    /// <summary>A hash {epoch, version}: which commit of which controller start the projection shows.</summary>
+    /// <summary>
+    /// A hash {epoch, version, at}: which commit of which controller start the projection shows, and when that was last known to be the newest one
+    /// (milliseconds since 1970).
+    /// </summary>
     public RedisKey Version => _prefix + "version";
 
     /// <summary>A sorted set, all scores 0, of the names that have endpoints: read in order by <c>ZRANGEBYLEX</c>, so by prefix too.</summary>

@@ -11,7 +11,7 @@ internal sealed class ProjectionWriter(IConnectionMultiplexer redis, ProjectionK
 
     /// <summary>
     /// KEYS: version, names, then the hash of each name. ARGV: epoch, version, the version that Redis must show ("" for any), whether this is the
-    /// last batch, the channel, the message, then per name its member, the number of its endpoints, and id and JSON of each. What is being
+    /// last batch, the channel, the message, the time, then per name its member, the number of its endpoints, and id and JSON of each. What is being
     /// written is noted at once (writer, writing), so that a script that was given up and arrives late is refused; what is shown (epoch, version)
     /// changes with the last batch. Answers "ok", or why nothing was changed.
     /// </summary>
@@ -23,7 +23,7 @@ internal sealed class ProjectionWriter(IConnectionMultiplexer redis, ProjectionK
         if writer == epoch and tonumber(there[2] or '0') > version then return 'later version' end
         if ARGV[3] ~= '' and (there[3] ~= ARGV[1] or there[4] ~= ARGV[3]) then return 'not as expected' end
         redis.call('HMSET', KEYS[1], 'writer', ARGV[1], 'writing', ARGV[2])
-        local at = 7
+        local at = 8
         for i = 3, #KEYS do
           local member, count = ARGV[at], tonumber(ARGV[at + 1])
           at = at + 2
@@ -39,19 +39,28 @@ internal sealed class ProjectionWriter(IConnectionMultiplexer redis, ProjectionK
           end
         end
         if ARGV[4] == '1' then
-          redis.call('HMSET', KEYS[1], 'epoch', ARGV[1], 'version', ARGV[2])
+          redis.call('HMSET', KEYS[1], 'epoch', ARGV[1], 'version', ARGV[2], 'at', ARGV[7])
           redis.call('PUBLISH', ARGV[5], ARGV[6])
         end
         return 'ok'
         """;
 
+    /// <summary>KEYS: version. ARGV: epoch, version, time.</summary>
+    private const string CheckScript = """
+        local there = redis.call('HMGET', KEYS[1], 'epoch', 'version')
+        if there[1] == ARGV[1] and there[2] == ARGV[2] then redis.call('HSET', KEYS[1], 'at', ARGV[3]) end
+        return there
+        """;
+
     /// <summary>An operation that takes longer has failed, whatever becomes of it: the version in the script keeps it from harm.</summary>
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Which commit of which controller start Redis shows; zeros when it shows none.</summary>
-    public async Task<(long Epoch, long Version)> ReadVersionAsync(CancellationToken cancellationToken)
+    /// <summary>Which commit of which controller start Redis shows; zeros when it shows none. When it is the one expected, notes that it was the newest at a time.</summary>
+    public async Task<(long Epoch, long Version)> CheckAsync(long expected, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        var there = await Within(redis.GetDatabase().HashGetAsync(keys.Version, ["epoch", "version"]), cancellationToken).ConfigureAwait(false);
+        var answer = await Within(
+            redis.GetDatabase().ScriptEvaluateAsync(CheckScript, [keys.Version], [epoch, expected, at.ToUnixTimeMilliseconds()], CommandFlags.NoScriptCache), cancellationToken).ConfigureAwait(false);
+        var there = (RedisValue[])answer!;
         return ((long?)there[0] ?? 0, (long?)there[1] ?? 0);
     }
 
@@ -66,16 +75,17 @@ internal sealed class ProjectionWriter(IConnectionMultiplexer redis, ProjectionK
     /// <param name="view">What to show.</param>
     /// <param name="names">The names that may have changed.</param>
     /// <param name="expected">The version, of this epoch, that Redis must show for these names to be enough; null: any, and readers are to read everything again.</param>
+    /// <param name="at">When the view was the newest one.</param>
     /// <param name="cancellationToken">Stops between two scripts.</param>
-    public async Task<ProjectionAnswer> WriteAsync(IEndpointView view, IReadOnlyList<EndpointName> names, long? expected, CancellationToken cancellationToken)
+    public async Task<ProjectionAnswer> WriteAsync(IEndpointView view, IReadOnlyList<EndpointName> names, long? expected, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        var change = new ProjectionChange(epoch, view.Version, expected is null ? null : [.. names.Select(ProjectionKeys.Member)]);
+        var change = new ProjectionChange(epoch, view.Version, expected is null ? null : [.. names.Select(ProjectionKeys.Member)]) { From = expected, At = at };
         var message = JsonSerializer.SerializeToUtf8Bytes(change, ProjectionJson.Default.ProjectionChange);
         for (var start = 0; start == 0 || start < names.Count; start += BatchSize)
         {
             var batch = names.Skip(start).Take(BatchSize).ToList();
             var isLast = start + BatchSize >= names.Count;
-            var answer = await RunAsync(view, batch, expected, isLast, message, cancellationToken).ConfigureAwait(false);
+            var answer = await RunAsync(view, batch, expected, isLast, message, at, cancellationToken).ConfigureAwait(false);
             if (answer != ProjectionAnswer.Written)
             {
                 return answer;
@@ -86,10 +96,10 @@ internal sealed class ProjectionWriter(IConnectionMultiplexer redis, ProjectionK
     }
 
     private async Task<ProjectionAnswer> RunAsync(
-        IEndpointView view, IReadOnlyList<EndpointName> batch, long? expected, bool isLast, byte[] message, CancellationToken cancellationToken)
+        IEndpointView view, IReadOnlyList<EndpointName> batch, long? expected, bool isLast, byte[] message, DateTimeOffset at, CancellationToken cancellationToken)
     {
         List<RedisKey> scriptKeys = [keys.Version, keys.Names];
-        List<RedisValue> arguments = [epoch, view.Version, expected?.ToString() ?? "", isLast ? 1 : 0, (string)keys.Changes!, message];
+        List<RedisValue> arguments = [epoch, view.Version, expected?.ToString() ?? "", isLast ? 1 : 0, (string)keys.Changes!, message, at.ToUnixTimeMilliseconds()];
         foreach (var name in batch)
         {
             var endpoints = view.Named(name);

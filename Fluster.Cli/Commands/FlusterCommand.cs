@@ -89,6 +89,7 @@ internal static class FlusterCommand
         {
             JobCommands.Build(),
             WorkerCommands.Build(),
+            EndpointCommands.Build(),
             ClusterCommands.Build(),
             NamespaceCommands.Build(),
             LoginCommand.Build(),

@@ -183,6 +183,40 @@ internal sealed record ClusterView
     };
 }
 
+internal sealed record EndpointView
+{
+    public required string Id { get; init; }
+
+    public required string Namespace { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Address { get; init; }
+
+    public string? OwnerJob { get; init; }
+
+    public string? OwnerRegistration { get; init; }
+
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
+    public DateTimeOffset RegisteredAt { get; init; }
+
+    public static EndpointView From(RegisteredEndpoint endpoint) => new()
+    {
+        Id = endpoint.Id.ToString(),
+        Namespace = endpoint.Namespace.ToString(),
+        Name = endpoint.Name,
+        Address = endpoint.Address,
+        OwnerJob = endpoint.OwnerJob?.ToString(),
+        OwnerRegistration = endpoint.OwnerRegistration?.ToString(),
+        Metadata = endpoint.Metadata.Count == 0 ? null : endpoint.Metadata,
+        RegisteredAt = endpoint.RegisteredAt,
+    };
+}
+
+/// <summary>A line of <c>fluster endpoints --watch</c>; the change is "registered" or "removed".</summary>
+internal sealed record EndpointChangeView(string Change, EndpointView Endpoint);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
 [JsonSerializable(typeof(SubmittedView))]
 [JsonSerializable(typeof(IReadOnlyList<StoppedWithinView>))]
@@ -190,5 +224,11 @@ internal sealed record ClusterView
 [JsonSerializable(typeof(ExplanationView))]
 [JsonSerializable(typeof(IReadOnlyList<JobView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
+[JsonSerializable(typeof(IReadOnlyList<EndpointView>))]
 [JsonSerializable(typeof(ClusterView))]
 internal sealed partial class ViewJson : JsonSerializerContext;
+
+/// <summary>One object in one line, for what goes on.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(EndpointChangeView))]
+internal sealed partial class LineJson : JsonSerializerContext;

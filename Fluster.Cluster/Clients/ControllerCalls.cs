@@ -110,6 +110,16 @@ internal sealed class ControllerCalls(FlusterClientOptions options, ControllerCh
         }
     }
 
+    /// <summary>A bidirectional stream, opened once.</summary>
+    public AsyncDuplexStreamingCall<TRequest, TResponse> Open<TRequest, TResponse>(
+        Func<V1.ControllerService.ControllerServiceClient, CallOptions, AsyncDuplexStreamingCall<TRequest, TResponse>> call, CancellationToken cancellationToken) =>
+        call(channel.Service, channel.Options(cancellationToken));
+
+    /// <summary>Whether a controller that answered before may answer the same soon.</summary>
+    public bool MayTryAgain(RpcException exception) => ClusterErrors.IsTransient(exception) && _reached;
+
+    public ClusterException Translate(RpcException exception) => ClusterErrors.Translate(exception, options);
+
     private static async Task<TResponse> SendAsync<TRequest, TResponse>(
         AsyncClientStreamingCall<TRequest, TResponse> running, IEnumerable<TRequest> requests, CancellationToken cancellationToken)
     {

@@ -25,7 +25,7 @@ public sealed class FlusterClient : IClusterController
         Uploader = new BlobUploader(_calls, _time);
         _submission = new JobSubmission(options, _calls, Uploader);
         _follower = new JobFollower(_calls, _time);
-        EndpointRegistry = new ControllerEndpoints(_calls);
+        EndpointRegistry = new ControllerEndpoints(_calls, options, _time);
     }
 
     /// <inheritdoc/>

@@ -1,21 +1,21 @@
 namespace Fluster.Cluster;
 
-/// <summary>Reads the endpoints of a cluster.</summary>
-public interface IEndpointReader
-{
-    /// <summary>All endpoints of exactly this name. Empty when there is none.</summary>
-    Task<IReadOnlyList<RegisteredEndpoint>> LookupAsync(Namespace @namespace, string name, CancellationToken cancellationToken = default);
-
-    /// <summary>All endpoints whose name begins with the prefix, by name.</summary>
-    Task<IReadOnlyList<RegisteredEndpoint>> ListAsync(Namespace @namespace, string prefix, CancellationToken cancellationToken = default);
-}
-
 /// <summary>Reads and changes the endpoints of a cluster.</summary>
 public interface IEndpointRegistry : IEndpointReader
 {
     /// <summary>Registers an endpoint for the current job's attempt. Returns when the controller has it on disk.</summary>
+    /// <exception cref="InvalidOperationException">This code runs outside a job: see <see cref="OpenRegistrationAsync"/>.</exception>
     /// <exception cref="ClusterException">The attempt has ended (FailedPrecondition), is unknown (NotFound), or another owner holds the id (AlreadyExists).</exception>
     Task<RegisteredEndpoint> RegisterAsync(string name, string address, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Opens a registration, for a process that is no job: it owns the endpoints that are registered through it. Needs a token of the role
+    /// service or admin. Keep it, and dispose it when the process no longer serves.
+    /// </summary>
+    /// <param name="namespace">Where the names count. Default: the namespace of the current job, else of the client.</param>
+    /// <param name="cancellationToken">Gives up opening it.</param>
+    /// <exception cref="ClusterException">The controller refused it or cannot be reached.</exception>
+    Task<IEndpointRegistration> OpenRegistrationAsync(Namespace? @namespace = null, CancellationToken cancellationToken = default);
 
     /// <summary>Removes an endpoint. Removing one that is gone is fine.</summary>
     Task UnregisterAsync(EndpointId endpoint, CancellationToken cancellationToken = default);

@@ -15,6 +15,7 @@ internal static class EndpointWire
             Address = endpoint.Address,
             OwnerJobId = endpoint.OwnerJob?.ToString() ?? "",
             OwnerFence = endpoint.OwnerFence.Value,
+            OwnerRegistrationId = endpoint.OwnerRegistration?.ToString() ?? "",
             RegisteredAt = endpoint.RegisteredAt == default ? null : endpoint.RegisteredAt.ToTimestamp(),
         };
         message.Metadata.Add(endpoint.Metadata.ToDictionary());
@@ -27,6 +28,7 @@ internal static class EndpointWire
         {
             OwnerJob = message.OwnerJobId.Length > 0 ? JobId.Parse(message.OwnerJobId) : null,
             OwnerFence = new Fence(message.OwnerFence),
+            OwnerRegistration = message.OwnerRegistrationId.Length > 0 ? RegistrationId.Parse(message.OwnerRegistrationId) : null,
             Metadata = message.Metadata.ToDictionary(StringComparer.Ordinal),
             RegisteredAt = message.RegisteredAt?.ToDateTimeOffset() ?? default,
         };

@@ -6,7 +6,8 @@ internal static class EndpointRecords
     public static RegisteredEndpoint ToDomain(this EndpointRecord endpoint) => new(endpoint.Id, endpoint.Namespace, endpoint.Name, endpoint.Address)
     {
         OwnerJob = endpoint.OwnerJob,
-        OwnerFence = endpoint.OwnerFence,
+        OwnerFence = endpoint.Owner.Fence,
+        OwnerRegistration = endpoint.Owner.Registration,
         Metadata = endpoint.Metadata.ToDictionary(StringComparer.Ordinal),
         RegisteredAt = DateTimeOffset.FromUnixTimeMilliseconds(endpoint.RegisteredAt),
     };

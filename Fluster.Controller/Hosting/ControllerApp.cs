@@ -60,10 +60,11 @@ internal static class ControllerApp
     private static readonly Type[] s_parts =
     [
         typeof(TokenVerifier), typeof(TokenIssuer), typeof(AttemptSpecs),
-        typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(RuntimeListeners), typeof(ShutdownSignal),
+        typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(EndpointFeed), typeof(ActionLog), typeof(RuntimeListeners), typeof(ShutdownSignal),
         typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),
-        typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(ClusterCalls), typeof(TrustCalls), typeof(WorkerAdmission),
+        typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(RegistrationCalls), typeof(EndpointWatchCalls), typeof(ActionCalls),
+        typeof(ClusterCalls), typeof(TrustCalls), typeof(WorkerAdmission),
         typeof(ControllerService), typeof(ControllerRuntime),
     ];
 
@@ -79,7 +80,7 @@ internal static class ControllerApp
             opened.State,
             new JobDirectory(),
             opened.Store,
-            new LeaseSettings(settings.WorkerSuspectSeconds, settings.WorkerLostSeconds),
+            new LeaseSettings(settings.WorkerSuspectSeconds, settings.WorkerLostSeconds, settings.RegistrationLostSeconds),
             provider.GetRequiredService<TimeProvider>(),
             onFatal,
             provider.GetRequiredService<ILogger<ClusterLoop>>());

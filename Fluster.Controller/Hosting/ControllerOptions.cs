@@ -28,6 +28,9 @@ internal sealed class ControllerOptions
     /// <summary>Seconds of silence after which a worker's attempts are given up. Default: 60.</summary>
     public int WorkerLostSeconds { get; set; } = 60;
 
+    /// <summary>Seconds after the loss of a registration's stream at which its endpoints vanish. Default: 15.</summary>
+    public int RegistrationLostSeconds { get; set; } = 15;
+
     /// <summary>How long the token of a worker lasts. It is renewed over the worker's link in half that time. Default: 30 days.</summary>
     public TimeSpan WorkerTokenLifetime { get; set; } = TimeSpan.FromDays(30);
 }
@@ -58,6 +61,11 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (options.WorkerLostSeconds <= options.WorkerSuspectSeconds)
         {
             problems.Add($"{ControllerOptions.Section}:WorkerLostSeconds is {options.WorkerLostSeconds}: it must be more than WorkerSuspectSeconds, which is {options.WorkerSuspectSeconds}.");
+        }
+
+        if (options.RegistrationLostSeconds < 1)
+        {
+            problems.Add($"{ControllerOptions.Section}:RegistrationLostSeconds is {options.RegistrationLostSeconds}: it must be at least 1.");
         }
 
         if (options.WorkerTokenLifetime < s_shortestWorkerToken)

@@ -169,12 +169,12 @@ internal sealed class ShutdownSignal : IDisposable
 }
 
 /// <summary>Everything that sees each commit.</summary>
-internal sealed class RuntimeListeners(SchedulerService scheduler, JobWatches watches, EndpointProjection projection) : ICommitListener
+internal sealed class RuntimeListeners(SchedulerService scheduler, JobWatches watches, EndpointProjection projection, EndpointFeed feed, ActionLog actions) : ICommitListener
 {
     /// <summary>Fires at every commit.</summary>
     public Pulse Committed { get; } = new();
 
-    public IEnumerable<ICommitListener> All => [scheduler, watches, projection, this];
+    public IEnumerable<ICommitListener> All => [scheduler, watches, projection, feed, actions, this];
 
     public void OnCommitted(ClusterState state, Batch batch) => Committed.Fire();
 }

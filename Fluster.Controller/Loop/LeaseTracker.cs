@@ -1,7 +1,7 @@
 namespace Fluster.Controller;
 
-/// <summary>How long a worker may be silent, in ticks of one second.</summary>
-internal sealed record LeaseSettings(int SuspectAfter = 15, int LostAfter = 60);
+/// <summary>How long a worker, or a registration, may be silent, in ticks of one second.</summary>
+internal sealed record LeaseSettings(int SuspectAfter = 15, int LostAfter = 60, int RegistrationLostAfter = 15);
 
 /// <summary>
 /// Counts each worker's silence in ticks. A tick counts only after every frame that was waiting has been applied, so a busy or paused

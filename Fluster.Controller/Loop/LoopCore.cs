@@ -11,6 +11,7 @@ internal sealed class LoopCore
 {
     private readonly ClusterView _view;
     private readonly LeaseTracker _leases;
+    private readonly RegistrationLeases _registrations;
     private readonly StepRule _step;
     private readonly Queue<ClusterInput> _following = new();
     private List<ClusterEffect> _effects = [];
@@ -21,12 +22,18 @@ internal sealed class LoopCore
         Published = state;
         _view = new ClusterView(state, directory);
         _leases = new LeaseTracker(leases);
+        _registrations = new RegistrationLeases(leases);
         foreach (var worker in state.Workers.Ascending())
         {
             if (worker.State != WorkerState.Lost)
             {
                 _leases.Heard(worker.Uid, worker.Incarnation);
             }
+        }
+
+        foreach (var registration in state.Registrations.Ascending().Where(registration => !registration.Ended))
+        {
+            _registrations.Heard(registration.Uid);
         }
     }
 
@@ -77,6 +84,12 @@ internal sealed class LoopCore
             case ClusterInput.Observe observe when _view.Worker(observe.WorkerUid) is not { State: WorkerState.Lost }:
                 _leases.Heard(observe.WorkerUid, observe.Incarnation);
                 break;
+            case ClusterInput.OpenRegistration or ClusterInput.HearRegistration:
+                _registrations.Heard(result.Subject);
+                break;
+            case ClusterInput.EndRegistration end:
+                _registrations.Ended(end.RegistrationUid);
+                break;
         }
 
         return result;
@@ -106,6 +119,11 @@ internal sealed class LoopCore
         {
             Apply(silence, now);
         }
+
+        foreach (var uid in _registrations.Tick())
+        {
+            Apply(new ClusterInput.EndRegistration(uid, Lost: true), now);
+        }
     }
 
     /// <summary>What there is one of, as it is to be written with the batch.</summary>
@@ -130,5 +148,8 @@ internal sealed class LoopCore
         _effects = [];
         _following.Clear();
         _view.Reset(Published);
+
+        // A registration whose end was forgotten with the batch is to end again, and one that never was has no lease.
+        _registrations.Reset(Published.Registrations.Ascending().Where(registration => !registration.Ended).Select(registration => registration.Uid));
     }
 }

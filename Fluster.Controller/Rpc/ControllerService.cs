@@ -4,7 +4,8 @@ namespace Fluster.Controller;
 
 /// <summary>The controller's RPCs: who calls, then the calls of one subject.</summary>
 internal sealed class ControllerService(
-    JobCalls jobs, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, ClusterCalls cluster, TrustCalls trust, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
+    JobCalls jobs, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, RegistrationCalls registrations, EndpointWatchCalls endpointWatches, ActionCalls actions,
+    ClusterCalls cluster, TrustCalls trust, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
 {
     public override Task<V1.LaunchJobResponse> LaunchJob(V1.LaunchJobRequest request, ServerCallContext context) =>
         jobs.LaunchAsync(CallerOf(context), request, context.CancellationToken);
@@ -68,8 +69,18 @@ internal sealed class ControllerService(
     public override Task<V1.ListEndpointsResponse> ListEndpoints(V1.ListEndpointsRequest request, ServerCallContext context) =>
         Task.FromResult(endpoints.List(CallerOf(context), request));
 
+    public override Task OpenRegistration(
+        IAsyncStreamReader<V1.OpenRegistrationRequest> requestStream, IServerStreamWriter<V1.OpenRegistrationResponse> responseStream, ServerCallContext context) =>
+        UntilShutdownAsync(context, token => registrations.OpenAsync(CallerOf(context), requestStream, responseStream, token));
+
+    public override Task WatchEndpoints(V1.WatchEndpointsRequest request, IServerStreamWriter<V1.WatchEndpointsResponse> responseStream, ServerCallContext context) =>
+        UntilShutdownAsync(context, token => endpointWatches.WatchAsync(CallerOf(context), request, responseStream, token));
+
     public override Task<V1.GetClusterStatusResponse> GetClusterStatus(V1.GetClusterStatusRequest request, ServerCallContext context) =>
         Task.FromResult(cluster.Status());
+
+    public override Task<V1.ListActionsResponse> ListActions(V1.ListActionsRequest request, ServerCallContext context) =>
+        Task.FromResult(actions.List(CallerOf(context), request));
 
     public override Task<V1.RenewTokenResponse> RenewToken(V1.RenewTokenRequest request, ServerCallContext context) =>
         Task.FromResult(trust.Renew(CallerOf(context)));

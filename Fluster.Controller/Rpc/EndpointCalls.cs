@@ -18,8 +18,7 @@ internal sealed class EndpointCalls(ClusterLoop loop)
             throw new RpcException(new Status(StatusCode.InvalidArgument, problem));
         }
 
-        // A job registers what is its own; an operator can do so for a job.
-        var owner = caller.IsJob ? caller.Fence : new Fence(wanted.OwnerFence);
+        var owner = OwnerOf(caller, wanted);
         var @namespace = NamespaceOf(caller, wanted.Namespace);
         var input = new ClusterInput.RegisterEndpoint(
             EndpointId.Parse(wanted.EndpointId),
@@ -35,12 +34,12 @@ internal sealed class EndpointCalls(ClusterLoop loop)
 
     public async Task<V1.UnregisterEndpointResponse> UnregisterAsync(Caller caller, V1.UnregisterEndpointRequest request, CancellationToken cancellationToken)
     {
-        if (!TryParse(request.EndpointId, out var id))
+        if (!EndpointId.IsValid(request.EndpointId))
         {
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{request.EndpointId}' is not an endpoint id."));
         }
 
-        await loop.ApplyAsync(new ClusterInput.UnregisterEndpoint(id, caller.IsAdmin ? null : caller.Namespace), cancellationToken);
+        await loop.ApplyAsync(new ClusterInput.UnregisterEndpoint(EndpointId.Parse(request.EndpointId), caller.IsAdmin ? null : caller.Namespace), cancellationToken);
         return new V1.UnregisterEndpointResponse();
     }
 
@@ -80,9 +79,19 @@ internal sealed class EndpointCalls(ClusterLoop loop)
             : throw new RpcException(new Status(StatusCode.PermissionDenied, $"The token is for namespace '{caller.Namespace}'; namespace '{wanted}' needs the role admin."));
     }
 
+    /// <summary>A job registers what is its own; an operator registers for a registration, or for an attempt.</summary>
+    private static EndpointOwner OwnerOf(Caller caller, V1.Endpoint wanted) => wanted switch
+    {
+        _ when caller.IsJob => new EndpointOwner(caller.Fence),
+        { OwnerRegistrationId.Length: > 0, OwnerFence: 0 } when EndpointId.IsValid(wanted.OwnerRegistrationId) => new EndpointOwner(default, RegistrationId.Parse(wanted.OwnerRegistrationId)),
+        { OwnerRegistrationId.Length: 0, OwnerFence: not 0 } => new EndpointOwner(new Fence(wanted.OwnerFence)),
+        _ => throw new RpcException(new Status(
+            StatusCode.InvalidArgument, "An endpoint needs one owner: outside a job open a registration (OpenRegistration) and name it in owner_registration_id.")),
+    };
+
     private static string? Problem(V1.Endpoint endpoint)
     {
-        if (!TryParse(endpoint.EndpointId, out _))
+        if (!EndpointId.IsValid(endpoint.EndpointId))
         {
             return $"'{endpoint.EndpointId}' is not an endpoint id.";
         }
@@ -100,19 +109,5 @@ internal sealed class EndpointCalls(ClusterLoop loop)
         return endpoint.Metadata.Count > MostMetadata || endpoint.Metadata.Any(pair => pair.Key.Length > LongestMetadata || pair.Value.Length > LongestMetadata)
             ? $"An endpoint can have {MostMetadata} pairs of metadata, each part with {LongestMetadata} characters."
             : null;
-    }
-
-    private static bool TryParse(string text, out EndpointId id)
-    {
-        try
-        {
-            id = EndpointId.Parse(text);
-            return true;
-        }
-        catch (FormatException)
-        {
-            id = default;
-            return false;
-        }
     }
 }

@@ -5,6 +5,9 @@ internal sealed record Caller(TokenClaims Claims)
 {
     public bool IsAdmin => Claims.Role == TokenRoles.Admin;
 
+    /// <summary>Somebody who runs the cluster or a service on it, and not a job.</summary>
+    public bool IsOperator => Claims.Role is TokenRoles.Admin or TokenRoles.Service;
+
     public bool IsJob => Claims.Role == TokenRoles.Job;
 
     /// <summary>Whether the token stands for one namespace, and so falls when that namespace's tokens are revoked.</summary>

@@ -69,7 +69,7 @@ internal static class AttemptRules
             draft.Put(judged);
         }
 
-        EndpointRules.RemoveAllOf(draft, attempt.Fence);
+        EndpointRules.RemoveAllOf(draft, new EndpointOwner(attempt.Fence));
 
         if (draft.FindTask(job, attempt.TaskIndex) is { } task && task.Current == attempt.Fence)
         {

@@ -25,8 +25,18 @@ internal sealed class Batch
     /// <summary>The names under which endpoints came or went.</summary>
     public HashSet<EndpointKey> EndpointKeys { get; } = [];
 
+    /// <summary>The endpoints that came and went, in that order.</summary>
+    public List<EndpointChange> EndpointChanges { get; } = [];
+
+    /// <summary>Null: forgotten.</summary>
+    public Dictionary<long, RegistrationRecord?> Registrations { get; } = [];
+
+    /// <summary>What happened, in this order.</summary>
+    public List<ActionRecord> Actions { get; } = [];
+
     public bool IsEmpty =>
-        Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && Tombstones.Count == 0 && ArchivedJobs.Count == 0;
+        Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && Tombstones.Count == 0 && ArchivedJobs.Count == 0
+        && Registrations.Count == 0;
 
     /// <param name="changes">What a step changed.</param>
     /// <param name="view">The view before it took that in.</param>
@@ -49,6 +59,7 @@ internal sealed class Batch
         }
 
         Meta = changes.Meta ?? Meta;
+        Actions.AddRange(changes.Actions);
         foreach (var (uid, job) in changes.Jobs.Records)
         {
             Jobs[uid] = job;
@@ -79,16 +90,30 @@ internal sealed class Batch
             Tombstones[uid] = tombstone;
         }
 
+        // A step gave every endpoint that it added or removed a version of its own.
+        var version = Meta is null ? 0 : Meta.EndpointVersion - changes.RemovedEndpoints.Count - changes.Endpoints.Count;
         foreach (var endpoint in changes.RemovedEndpoints)
         {
+            EndpointChanges.Add(new EndpointChange(++version, endpoint, Removed: true));
             Endpoints[endpoint.Uid] = null;
             EndpointKeys.Add(endpoint.Key);
         }
 
         foreach (var (uid, endpoint) in changes.Endpoints.Records)
         {
+            EndpointChanges.Add(new EndpointChange(++version, endpoint, Removed: false));
             Endpoints[uid] = endpoint;
             EndpointKeys.Add(endpoint.Key);
+        }
+
+        foreach (var registration in changes.RemovedRegistrations)
+        {
+            Registrations[registration.Uid] = null;
+        }
+
+        foreach (var (uid, registration) in changes.Registrations.Records)
+        {
+            Registrations[uid] = registration;
         }
     }
 }

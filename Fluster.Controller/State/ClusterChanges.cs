@@ -85,9 +85,16 @@ internal sealed class ClusterChanges
     /// <summary>Jobs that leave for the archive, as they ended; their tasks and attempts go with them.</summary>
     public List<JobRecord> ArchivedJobs { get; } = [];
 
+    public ChangeSet<RegistrationRecord> Registrations { get; } = new();
+
+    public List<RegistrationRecord> RemovedRegistrations { get; } = [];
+
+    /// <summary>What the action log says of the step.</summary>
+    public List<ActionRecord> Actions { get; } = [];
+
     public bool IsEmpty =>
         Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && RemovedEndpoints.Count == 0
-        && Tombstones.Count == 0 && RemovedTombstones.Count == 0 && ArchivedJobs.Count == 0;
+        && Tombstones.Count == 0 && RemovedTombstones.Count == 0 && ArchivedJobs.Count == 0 && Registrations.Count == 0 && RemovedRegistrations.Count == 0;
 }
 
 /// <summary>What a step comes to. A refusal has no changes and no effects.</summary>

@@ -85,12 +85,21 @@ internal abstract record ClusterInput
     public sealed record Tick : ClusterInput;
 
     public sealed record RegisterEndpoint(
-        EndpointId Id, Namespace Namespace, string Name, string Address, ImmutableArray<KeyValuePair<string, string>> Metadata, Fence Owner)
+        EndpointId Id, Namespace Namespace, string Name, string Address, ImmutableArray<KeyValuePair<string, string>> Metadata, EndpointOwner Owner)
         : ClusterInput;
 
     /// <param name="Id">Which one; removing one that is gone is fine.</param>
     /// <param name="Namespace">Only when it is in this namespace; null: in any.</param>
     public sealed record UnregisterEndpoint(EndpointId Id, Namespace? Namespace) : ClusterInput;
+
+    /// <summary>A process that is no job came, to own endpoints, or came again.</summary>
+    public sealed record OpenRegistration(RegistrationId Id, Namespace Namespace) : ClusterInput;
+
+    /// <summary>It is still there.</summary>
+    public sealed record HearRegistration(long RegistrationUid) : ClusterInput;
+
+    /// <summary>It closed, or was silent for too long.</summary>
+    public sealed record EndRegistration(long RegistrationUid, bool Lost) : ClusterInput;
 
     /// <summary>Somebody wants the tokens that a namespace has so far to stop counting.</summary>
     public sealed record RevokeTokens(Namespace Namespace) : ClusterInput;

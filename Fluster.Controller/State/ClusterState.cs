@@ -26,6 +26,8 @@ internal sealed record ClusterMeta
 
     public long NextTombstone { get; init; } = 1;
 
+    public long NextRegistration { get; init; } = 1;
+
     /// <summary>Grows by one with every change of an endpoint, for whoever follows them.</summary>
     public long EndpointVersion { get; init; }
 
@@ -52,6 +54,8 @@ internal sealed record ClusterState
     public EndpointTable Endpoints { get; init; } = EndpointTable.Empty;
 
     public RadixMap<TombstoneRecord> Tombstones { get; init; } = RadixMap<TombstoneRecord>.Empty;
+
+    public RadixMap<RegistrationRecord> Registrations { get; init; } = RadixMap<RegistrationRecord>.Empty;
 
     /// <summary>The state with which the next start of the controller goes on. To be written before anything else: whoever remembers an epoch must never see
     /// the same one from another start.</summary>

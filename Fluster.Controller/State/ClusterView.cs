@@ -18,6 +18,7 @@ internal enum DueKind
     SchedulingTimeout,
     ExecutionTimeout,
     Tombstone,
+    RegistrationForgotten,
 }
 
 /// <summary>
@@ -31,7 +32,8 @@ internal sealed class ClusterView
     private readonly Dictionary<long, List<long>> _liveChildren = [];
     private readonly Dictionary<WorkerId, long> _workers = [];
     private readonly Dictionary<EndpointId, EndpointRecord> _endpoints = [];
-    private readonly Dictionary<Fence, Dictionary<EndpointId, EndpointRecord>> _endpointsOf = [];
+    private readonly Dictionary<EndpointOwner, Dictionary<EndpointId, EndpointRecord>> _endpointsOf = [];
+    private readonly Dictionary<RegistrationId, long> _registrations = [];
     private readonly SortedSet<DueEntry> _due = [];
     private readonly Dictionary<JobId, TombstoneRecord> _tombstones = [];
     private readonly SortedSet<(long EndedAt, long Uid)> _finished = [];
@@ -41,6 +43,7 @@ internal sealed class ClusterView
     private RadixMap<WorkerRecord>.Builder _workerMap;
     private EndpointTable.Builder _endpointTable;
     private RadixMap<TombstoneRecord>.Builder _tombstoneMap;
+    private RadixMap<RegistrationRecord>.Builder _registrationMap;
 
     public ClusterView(ClusterState state, JobDirectory directory)
     {
@@ -52,6 +55,7 @@ internal sealed class ClusterView
         _workerMap = state.Workers.ToBuilder();
         _endpointTable = state.Endpoints.ToBuilder();
         _tombstoneMap = state.Tombstones.ToBuilder();
+        _registrationMap = state.Registrations.ToBuilder();
         Rebuild(state);
     }
 
@@ -106,11 +110,16 @@ internal sealed class ClusterView
         return attempts;
     }
 
+    public RegistrationRecord? Registration(long uid) => _registrationMap.Find(uid);
+
+    /// <summary>The registration with this id; 0: none.</summary>
+    public long FindRegistration(RegistrationId id) => _registrations.GetValueOrDefault(id);
+
     /// <summary>The live children of a job, oldest first.</summary>
     public IReadOnlyList<long> LiveChildren(long jobUid) => _liveChildren.TryGetValue(jobUid, out var children) ? children : [];
 
-    /// <summary>What an attempt registered, in no order.</summary>
-    public IReadOnlyCollection<EndpointRecord> EndpointsOf(Fence owner) => _endpointsOf.TryGetValue(owner, out var endpoints) ? endpoints.Values : [];
+    /// <summary>What an attempt or a registration owns, in no order.</summary>
+    public IReadOnlyCollection<EndpointRecord> EndpointsOf(EndpointOwner owner) => _endpointsOf.TryGetValue(owner, out var endpoints) ? endpoints.Values : [];
 
     /// <summary>What is due at a time, earliest first.</summary>
     public IEnumerable<DueEntry> DueAt(long time) => _due.TakeWhile(entry => entry.Time <= time);
@@ -172,6 +181,20 @@ internal sealed class ClusterView
             _endpointTable.Add(endpoint);
             Index(endpoint);
         }
+
+        foreach (var registration in changes.RemovedRegistrations)
+        {
+            MoveDue(DueOf(registration), null);
+            _registrations.Remove(registration.Id);
+            _registrationMap.Remove(registration.Uid);
+        }
+
+        foreach (var (uid, registration) in changes.Registrations.Records)
+        {
+            MoveDue(DueOf(_registrationMap.Find(uid)), DueOf(registration));
+            _registrations[registration.Id] = uid;
+            _registrationMap.Set(uid, registration);
+        }
     }
 
     private void Forget(JobRecord job)
@@ -202,6 +225,7 @@ internal sealed class ClusterView
         Workers = _workerMap.ToImmutable(),
         Endpoints = _endpointTable.ToImmutable(),
         Tombstones = _tombstoneMap.ToImmutable(),
+        Registrations = _registrationMap.ToImmutable(),
     };
 
     /// <summary>Forgets everything that was folded in since <paramref name="state"/> was published: it could not be written.</summary>
@@ -214,6 +238,7 @@ internal sealed class ClusterView
         _workerMap = state.Workers.ToBuilder();
         _endpointTable = state.Endpoints.ToBuilder();
         _tombstoneMap = state.Tombstones.ToBuilder();
+        _registrationMap = state.Registrations.ToBuilder();
         _directory.Clear();
         _requests.Clear();
         _liveChildren.Clear();
@@ -222,6 +247,7 @@ internal sealed class ClusterView
         _endpointsOf.Clear();
         _tombstones.Clear();
         _finished.Clear();
+        _registrations.Clear();
         _due.Clear();
         Rebuild(state);
     }
@@ -233,6 +259,9 @@ internal sealed class ClusterView
 
     private static DueEntry? DueOf(AttemptRecord? attempt) =>
         attempt is { IsLive: true, ExecutionDue: > 0 } ? new DueEntry(attempt.ExecutionDue, DueKind.ExecutionTimeout, attempt.Uid) : null;
+
+    private static DueEntry? DueOf(RegistrationRecord? registration) =>
+        registration is { ForgetDue: > 0 } ? new DueEntry(registration.ForgetDue, DueKind.RegistrationForgotten, registration.Uid) : null;
 
     private void Rebuild(ClusterState state)
     {
@@ -260,6 +289,12 @@ internal sealed class ClusterView
         {
             _tombstones[tombstone.Id] = tombstone;
             MoveDue(null, DueOf(tombstone));
+        }
+
+        foreach (var registration in state.Registrations.Ascending())
+        {
+            _registrations[registration.Id] = registration.Uid;
+            MoveDue(null, DueOf(registration));
         }
     }
 
@@ -303,9 +338,9 @@ internal sealed class ClusterView
     private void Index(EndpointRecord endpoint)
     {
         _endpoints[endpoint.Id] = endpoint;
-        if (!_endpointsOf.TryGetValue(endpoint.OwnerFence, out var endpoints))
+        if (!_endpointsOf.TryGetValue(endpoint.Owner, out var endpoints))
         {
-            _endpointsOf[endpoint.OwnerFence] = endpoints = [];
+            _endpointsOf[endpoint.Owner] = endpoints = [];
         }
 
         endpoints[endpoint.Id] = endpoint;
@@ -314,9 +349,9 @@ internal sealed class ClusterView
     private void Unindex(EndpointRecord endpoint)
     {
         _endpoints.Remove(endpoint.Id);
-        if (_endpointsOf.TryGetValue(endpoint.OwnerFence, out var endpoints) && endpoints.Remove(endpoint.Id) && endpoints.Count == 0)
+        if (_endpointsOf.TryGetValue(endpoint.Owner, out var endpoints) && endpoints.Remove(endpoint.Id) && endpoints.Count == 0)
         {
-            _endpointsOf.Remove(endpoint.OwnerFence);
+            _endpointsOf.Remove(endpoint.Owner);
         }
     }
 

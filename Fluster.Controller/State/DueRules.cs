@@ -27,6 +27,9 @@ internal static class DueRules
                     draft.Work++;
                     draft.Remove(draft.View.Tombstone(due.Uid)!);
                     break;
+                case DueKind.RegistrationForgotten:
+                    RegistrationRules.Forget(draft, due.Uid);
+                    break;
                 default:
                     throw new UnreachableException($"Nothing is due as {due.Kind}.");
             }

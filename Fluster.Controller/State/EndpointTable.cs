@@ -15,10 +15,11 @@ internal sealed record EndpointRecord
 
     public required string Address { get; init; }
 
-    public required JobId OwnerJob { get; init; }
+    /// <summary>Who owns it: they end in the same step.</summary>
+    public required EndpointOwner Owner { get; init; }
 
-    /// <summary>The attempt that owns it: they end in the same step.</summary>
-    public required Fence OwnerFence { get; init; }
+    /// <summary>The job of the attempt that owns it; null when a registration does.</summary>
+    public JobId? OwnerJob { get; init; }
 
     /// <summary>By key, in ordinal order.</summary>
     public ImmutableArray<KeyValuePair<string, string>> Metadata { get; init; } = [];
@@ -28,6 +29,12 @@ internal sealed record EndpointRecord
 
     public EndpointKey Key => new(Namespace, Name);
 }
+
+/// <summary>Who owns endpoints: an attempt, or a registration.</summary>
+internal readonly record struct EndpointOwner(Fence Fence, RegistrationId? Registration = null);
+
+/// <summary>An endpoint that came or went, and the version of the cluster's endpoints after it.</summary>
+internal readonly record struct EndpointChange(long Version, EndpointRecord Endpoint, bool Removed);
 
 /// <summary>The name under which endpoints are found.</summary>
 internal readonly record struct EndpointKey(Namespace Namespace, string Name);
@@ -68,8 +75,7 @@ internal sealed class EndpointTable
             Namespace = key.Namespace,
             Name = key.Name,
             Address = "",
-            OwnerJob = default,
-            OwnerFence = default,
+            Owner = default,
         });
         for (var i = place < 0 ? ~place : place; i < _sorted.Count; i++)
         {

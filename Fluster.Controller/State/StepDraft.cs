@@ -45,10 +45,14 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
     {
         Meta = Meta with { NextEndpoint = Meta.NextEndpoint + 1, EndpointVersion = Meta.EndpointVersion + 1 };
         _changes.Endpoints.Put(endpoint.Uid, endpoint);
+        _changes.Actions.Add(ActionRules.Of(ActionKinds.EndpointRegistered, endpoint, Now));
     }
 
-    public void Remove(EndpointRecord endpoint)
+    /// <param name="endpoint">Which one.</param>
+    /// <param name="why">The action that the log shows.</param>
+    public void Remove(EndpointRecord endpoint, string why)
     {
+        _changes.Actions.Add(ActionRules.Of(why, endpoint, Now));
         Meta = Meta with { EndpointVersion = Meta.EndpointVersion + 1 };
         _changes.RemovedEndpoints.Add(endpoint);
     }
@@ -58,6 +62,12 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
     public void Remove(TombstoneRecord tombstone) => _changes.RemovedTombstones.Add(tombstone);
 
     public void Archive(JobRecord job) => _changes.ArchivedJobs.Add(job);
+
+    public RegistrationRecord? FindRegistration(long uid) => _changes.Registrations.Find(uid) ?? View.Registration(uid);
+
+    public void Put(RegistrationRecord registration) => _changes.Registrations.Put(registration.Uid, registration);
+
+    public void Remove(RegistrationRecord registration) => _changes.RemovedRegistrations.Add(registration);
 
     public void Effect(ClusterEffect effect)
     {
@@ -69,7 +79,20 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
         }
     }
 
-    public StepResult Accepted(long subject = 0, bool existed = false) => new(_changes, _effects ?? (IReadOnlyList<ClusterEffect>)[], null, subject, existed);
+    public StepResult Accepted(long subject = 0, bool existed = false)
+    {
+        foreach (var (uid, job) in _changes.Jobs.Records)
+        {
+            ActionRules.Note(_changes.Actions, View.Job(uid), job, Now);
+        }
+
+        foreach (var (uid, worker) in _changes.Workers.Records)
+        {
+            ActionRules.Note(_changes.Actions, View.Worker(uid), worker, Now);
+        }
+
+        return new(_changes, _effects ?? (IReadOnlyList<ClusterEffect>)[], null, subject, existed);
+    }
 
     public static StepResult Rejected(RejectionKind kind, string message) => new(new ClusterChanges(), [], new Rejection(kind, message));
 }

@@ -11,9 +11,9 @@ namespace Fluster.Controller;
 internal sealed class ClusterStore : IBatchStore, IDisposable
 {
     /// <summary>Of the rows. A database of a later version is refused; an earlier one is brought up to this one when it is opened.</summary>
-    private const int SchemaVersion = 3;
+    private const int SchemaVersion = 4;
 
-    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints", "archive", "tombstones"];
+    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints", "archive", "tombstones", "registrations", ActionTable.Name];
 
     private readonly string _path;
     private readonly SqliteConnection _connection;
@@ -21,6 +21,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
     private readonly Checkpointer _checkpointer;
     private readonly Dictionary<string, SqliteTable> _tables;
     private readonly Dictionary<long, WorkerRecord> _writtenWorkers = [];
+    private readonly ActionTable _actions;
 
     private ClusterStore(SqliteConnection connection, string path)
     {
@@ -28,6 +29,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
         _connection = connection;
         _handle = connection.Handle!;
         _tables = s_tables.ToDictionary(name => name, name => new SqliteTable(_handle, name), StringComparer.Ordinal);
+        _actions = new ActionTable(_handle);
         _checkpointer = new Checkpointer(path);
     }
 
@@ -76,6 +78,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
     {
         try
         {
+            Actions = _actions.ReadAll();
             var state = new StoreReader(_path, _tables, _handle).Read();
             foreach (var worker in state?.Workers.Ascending() ?? [])
             {
@@ -93,6 +96,12 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             throw Damaged(_path, exception.Message, exception);
         }
     }
+
+    /// <summary>The newest actions that <see cref="Load"/> found, oldest first.</summary>
+    public IReadOnlyList<ActionRecord> Actions { get; private set; } = [];
+
+    /// <summary>The number of the last action on the disk.</summary>
+    public long LastAction => _actions.Last;
 
     /// <summary>Writes a batch in one transaction.</summary>
     /// <inheritdoc/>
@@ -119,6 +128,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
                 $"'{_path}' could not be written: {exception.Message} Everything that was acknowledged is on the disk, and a controller that is started again goes on from there. Check the disk first.", exception);
         }
 
+        _actions.Committed(batch.Actions);
         _checkpointer.Committed(batch.Jobs.Count + batch.Tasks.Count + batch.Attempts.Count + batch.Endpoints.Count);
         foreach (var (uid, worker) in batch.Workers)
         {
@@ -133,6 +143,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             table.Dispose();
         }
 
+        _actions.Dispose();
         _checkpointer.Dispose();
         _connection.Dispose();
     }
@@ -156,7 +167,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
 
         if (version < SchemaVersion)
         {
-            // 1 -> 2: table 'archive' is new. 2 -> 3: table 'tombstones' is. Bodies need no step of their own: their fields are only ever added.
+            // 1 -> 2: table 'archive' is new. 2 -> 3: 'tombstones' is. 3 -> 4: 'registrations' and 'actions' are. Bodies need no step of their own: their fields are only ever added.
             var create = string.Join("; ", s_tables.Select(SqliteTable.Definition));
             Execute(connection, $"BEGIN; {create}; PRAGMA user_version = {SchemaVersion}; COMMIT;");
         }
@@ -235,6 +246,19 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             else
             {
                 _tables["endpoints"].Put(uid, Rows.ToRow(endpoint));
+            }
+        }
+
+        _actions.Write(batch.Actions);
+        foreach (var (uid, registration) in batch.Registrations)
+        {
+            if (registration is null)
+            {
+                _tables["registrations"].Delete(uid);
+            }
+            else
+            {
+                _tables["registrations"].Put(uid, Rows.ToRow(registration));
             }
         }
     }

@@ -19,6 +19,7 @@ internal static class Rows
         NextEndpoint = meta.NextEndpoint,
         EndpointVersion = meta.EndpointVersion,
         NextTombstone = meta.NextTombstone,
+        NextRegistration = meta.NextRegistration,
         RevokedBefore = { meta.RevokedBefore },
         Adopted = { meta.Adopted },
     };
@@ -35,6 +36,7 @@ internal static class Rows
         NextEndpoint = row.NextEndpoint,
         EndpointVersion = row.EndpointVersion,
         NextTombstone = Math.Max(1, row.NextTombstone),
+        NextRegistration = Math.Max(1, row.NextRegistration),
         RevokedBefore = row.RevokedBefore.ToImmutableSortedDictionary(StringComparer.Ordinal),
         Adopted = row.Adopted.ToImmutableSortedSet(StringComparer.Ordinal),
     };
@@ -275,8 +277,9 @@ internal static class Rows
             Namespace = endpoint.Namespace.ToString(),
             Name = endpoint.Name,
             Address = endpoint.Address,
-            OwnerJob = endpoint.OwnerJob.ToString(),
-            OwnerFence = endpoint.OwnerFence.Value,
+            OwnerJob = endpoint.OwnerJob?.ToString() ?? "",
+            OwnerFence = endpoint.Owner.Fence.Value,
+            OwnerRegistration = endpoint.Owner.Registration?.ToString() ?? "",
             RegisteredAt = endpoint.RegisteredAt,
         };
         foreach (var (key, value) in endpoint.Metadata)
@@ -294,8 +297,8 @@ internal static class Rows
         Namespace = Namespace.Parse(row.Namespace),
         Name = row.Name,
         Address = row.Address,
-        OwnerJob = JobId.Parse(row.OwnerJob),
-        OwnerFence = new Fence(row.OwnerFence),
+        OwnerJob = row.OwnerJob.Length > 0 ? JobId.Parse(row.OwnerJob) : null,
+        Owner = new EndpointOwner(new Fence(row.OwnerFence), row.OwnerRegistration.Length > 0 ? RegistrationId.Parse(row.OwnerRegistration) : null),
         Metadata = [.. row.Metadata.Select(pair => KeyValuePair.Create(pair.Key, pair.Value))],
         RegisteredAt = row.RegisteredAt,
     };
@@ -315,6 +318,45 @@ internal static class Rows
         Id = JobId.Parse(row.JobId),
         Namespace = row.Namespace.Length == 0 ? null : Namespace.Parse(row.Namespace),
         Until = row.Until,
+    };
+
+    public static RegistrationRow ToRow(RegistrationRecord registration) => new()
+    {
+        Id = registration.Id.ToString(),
+        Namespace = registration.Namespace.ToString(),
+        Ended = registration.Ended,
+        ForgetDue = registration.ForgetDue,
+        OpenedAt = registration.OpenedAt,
+    };
+
+    public static RegistrationRecord ToRecord(long uid, RegistrationRow row) => new()
+    {
+        Uid = uid,
+        Id = RegistrationId.Parse(row.Id),
+        Namespace = Namespace.Parse(row.Namespace),
+        Ended = row.Ended,
+        ForgetDue = row.ForgetDue,
+        OpenedAt = row.OpenedAt,
+    };
+
+    public static ActionRow ToRow(ActionRecord action) => new()
+    {
+        Time = action.Time,
+        Kind = action.Kind,
+        Namespace = action.Namespace?.ToString() ?? "",
+        JobId = action.JobId?.ToString() ?? "",
+        WorkerId = action.WorkerId?.ToString() ?? "",
+        EndpointId = action.EndpointId?.ToString() ?? "",
+        Details = action.Details,
+    };
+
+    public static ActionRecord ToRecord(ActionRow row) => new(row.Kind, row.Time)
+    {
+        Namespace = row.Namespace.Length > 0 ? Namespace.Parse(row.Namespace) : null,
+        JobId = row.JobId.Length > 0 ? JobId.Parse(row.JobId) : null,
+        WorkerId = row.WorkerId.Length > 0 ? WorkerId.Parse(row.WorkerId) : null,
+        EndpointId = row.EndpointId.Length > 0 ? EndpointId.Parse(row.EndpointId) : null,
+        Details = row.Details,
     };
 
     private static TermsRow ToRow(JobTerms terms) => new()

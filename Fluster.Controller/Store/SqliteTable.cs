@@ -55,6 +55,14 @@ internal sealed class SqliteTable : IDisposable
         Run(_delete);
     }
 
+    /// <summary>Deletes every row with at most this uid.</summary>
+    public void DeleteUpTo(long uid)
+    {
+        using var delete = Prepare(_connection, $"DELETE FROM {_name} WHERE uid <= ?1");
+        SqliteError.Check(_connection, raw.sqlite3_bind_int64(delete, 1, uid));
+        Run(delete);
+    }
+
     /// <summary>Reads every row, lowest uid first.</summary>
     /// <param name="connection">Which one reads: another than that of the writer may do so at the same time.</param>
     /// <param name="read">Takes a row.</param>

@@ -16,6 +16,7 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
     private readonly RadixMap<WorkerRecord>.Builder _workers = RadixMap<WorkerRecord>.Empty.ToBuilder();
     private readonly EndpointTable.Builder _endpoints = EndpointTable.Empty.ToBuilder();
     private readonly RadixMap<TombstoneRecord>.Builder _tombstones = RadixMap<TombstoneRecord>.Empty.ToBuilder();
+    private readonly RadixMap<RegistrationRecord>.Builder _registrations = RadixMap<RegistrationRecord>.Empty.ToBuilder();
     private readonly RadixMap<TaskRecord>.Builder _tasks = RadixMap<TaskRecord>.Empty.ToBuilder();
     private readonly RadixMap<AttemptRecord>.Builder _attempts = RadixMap<AttemptRecord>.Empty.ToBuilder();
 
@@ -57,6 +58,7 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
             Workers = _workers.ToImmutable(),
             Endpoints = _endpoints.ToImmutable(),
             Tombstones = _tombstones.ToImmutable(),
+            Registrations = _registrations.ToImmutable(),
         };
     }
 
@@ -77,6 +79,7 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
         tables["workers"].ReadAll(connection, (uid, body) => _workers.Set(uid, Rows.ToRecord(uid, WorkerRow.Parser.ParseFrom(body))));
         tables["endpoints"].ReadAll(connection, (uid, body) => _endpoints.Add(Rows.ToRecord(uid, EndpointRow.Parser.ParseFrom(body))));
         tables["tombstones"].ReadAll(connection, (uid, body) => _tombstones.Set(uid, Rows.ToRecord(uid, TombstoneRow.Parser.ParseFrom(body))));
+        tables["registrations"].ReadAll(connection, (uid, body) => _registrations.Set(uid, Rows.ToRecord(uid, RegistrationRow.Parser.ParseFrom(body))));
 
         Namespace NamespaceOf(string text)
         {

@@ -103,7 +103,10 @@ public class WireTests
             RegisteredAt = s_noon,
         };
 
+        var registered = endpoint with { OwnerJob = null, OwnerFence = default, OwnerRegistration = RegistrationId.Parse("reg-1") };
+
         Assert.Equivalent(endpoint, endpoint.ToWire().ToDomain(), strict: true);
+        Assert.Equivalent(registered, registered.ToWire().ToDomain(), strict: true);
     }
 
     private static void AssertSame<TDomain, TWire>()

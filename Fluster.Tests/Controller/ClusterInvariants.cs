@@ -126,7 +126,11 @@ internal static class ClusterInvariants
 
     private static void EndpointsHaveLiveOwners(ClusterState state) => Assert.All(
         state.Endpoints.All,
-        endpoint => Assert.True(state.Attempt(endpoint.OwnerFence) is { IsLive: true }, $"Endpoint {endpoint.Id} has outlived its attempt."));
+        endpoint => Assert.True(
+            endpoint.Owner.Registration is { } id
+                ? endpoint.Owner.Fence.IsNone && state.Registrations.Ascending().Any(registration => registration.Id == id && !registration.Ended && registration.Namespace == endpoint.Namespace)
+                : state.Attempt(endpoint.Owner.Fence) is { IsLive: true },
+            $"Endpoint {endpoint.Id} has outlived its owner."));
 
     private static void ChildrenBelongToLiveAttempts(ClusterState state, bool settled)
     {

@@ -24,6 +24,8 @@ internal sealed class LoopLab : IDisposable
 
     public ClusterStore Store => _opened.Store;
 
+    public OpenedCluster Opened => _opened;
+
     public List<ClusterEffect> Effects { get; } = [];
 
     public void Start(params ICommitListener[] listeners) => Loop.Start(Effects.Add, listeners);

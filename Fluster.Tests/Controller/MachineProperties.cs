@@ -41,6 +41,12 @@ public class MachineProperties
 
         Assert.All(lab.State.Jobs.Ascending(), job => Assert.False(job.IsLive, $"{job.Id} is {job.State}"));
         Assert.All(lab.State.Workers.Ascending(), worker => Assert.Equal((0, default), (worker.Held.Length, worker.Used)));
+        Assert.All(lab.State.Endpoints.All, endpoint => Assert.NotNull(endpoint.Owner.Registration));
+        foreach (var registration in lab.State.Registrations.Ascending())
+        {
+            lab.Apply(new ClusterInput.EndRegistration(registration.Uid, Lost: true));
+        }
+
         Assert.Equal(0, lab.State.Endpoints.Count);
     });
 

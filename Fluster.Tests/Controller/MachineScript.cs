@@ -59,6 +59,7 @@ internal sealed class MachineScript
             "jobs" => [string.Join(' ', _lab.State.Jobs.Ascending().Select(job => job.Id))],
             "tombstones" => _lab.State.Tombstones.Ascending().Select(tombstone => $"{tombstone.Id} in {tombstone.Namespace?.ToString() ?? "any namespace"}, {(tombstone.Until - _lab.Now) / 1000m} s more"),
             "lookup" => Lookup(arguments[0]),
+            "registrations" => _lab.State.Registrations.Ascending().Select(registration => $"{registration.Id} {(registration.Ended ? "ended" : "live")}"),
             "advance" => Advance(arguments[0]),
             "go-on" => Print(_lab.GoOn()),
             _ => Print(_lab.Apply(InputOf(words[0], arguments, options))),
@@ -90,7 +91,11 @@ internal sealed class MachineScript
         "silent" => new ClusterInput.Silence(_lab.Worker(arguments[0])!.Uid, _lab.Worker(arguments[0])!.Incarnation, WorkerEvent.Silent),
         "lost" => new ClusterInput.Silence(_lab.Worker(arguments[0])!.Uid, _lab.Worker(arguments[0])!.Incarnation, WorkerEvent.SilentForLong),
         "heartbeat" => new ClusterInput.Observe(_lab.Worker(arguments[0])!.Uid, ulong.Parse(options.GetValueOrDefault("incarnation", $"{_lab.Worker(arguments[0])!.Incarnation}")), [], []),
-        "register" => new ClusterInput.RegisterEndpoint(EndpointId.Parse(arguments[0]), Namespace.Default, arguments[1], "host:1", [], AttemptOf(arguments[2]).Fence),
+        "register" => new ClusterInput.RegisterEndpoint(EndpointId.Parse(arguments[0]), Namespace.Default, arguments[1], "host:1", [], OwnerOf(arguments.ElementAtOrDefault(2), options)),
+        "open" => new ClusterInput.OpenRegistration(RegistrationId.Parse(arguments[0]), Namespace.Parse(options.GetValueOrDefault("namespace", "default"))),
+        "beat" => new ClusterInput.HearRegistration(Registration(arguments[0])),
+        "close" => new ClusterInput.EndRegistration(Registration(arguments[0]), Lost: false),
+        "vanish" => new ClusterInput.EndRegistration(Registration(arguments[0]), Lost: true),
         "unregister" => new ClusterInput.UnregisterEndpoint(EndpointId.Parse(arguments[0]), Namespace.Default),
         _ => throw new FormatException($"There is no command '{command}'."),
     };
@@ -171,6 +176,11 @@ internal sealed class MachineScript
         return new ClusterInput.Observe(worker.Uid, worker.Incarnation, [], [attempt.Fence]);
     }
 
+    private EndpointOwner OwnerOf(string? name, Dictionary<string, string> options) =>
+        options.TryGetValue("registration", out var id) ? new EndpointOwner(default, RegistrationId.Parse(id)) : new EndpointOwner(AttemptOf(name!).Fence);
+
+    private long Registration(string id) => _lab.State.Registrations.Ascending().FirstOrDefault(registration => registration.Id.ToString() == id)?.Uid ?? 999;
+
     private IEnumerable<string> Advance(string seconds)
     {
         _lab.Now += (long)(decimal.Parse(seconds) * 1000);
@@ -179,7 +189,7 @@ internal sealed class MachineScript
 
     private IEnumerable<string> Lookup(string name)
     {
-        var found = _lab.State.Endpoints.Named(new EndpointKey(Namespace.Default, name)).Select(endpoint => $"{endpoint.Id} -> {endpoint.Address} of {endpoint.OwnerJob}").ToList();
+        var found = _lab.State.Endpoints.Named(new EndpointKey(Namespace.Default, name)).Select(endpoint => $"{endpoint.Id} -> {endpoint.Address} of {endpoint.OwnerJob?.ToString() ?? endpoint.Owner.Registration?.ToString()}").ToList();
         return found.Count == 0 ? ["nobody"] : found;
     }
 

@@ -163,9 +163,37 @@ internal static class RandomMoves
 
     private static void Endpoint(MachineLab lab, Dice dice)
     {
+        if (dice.Roll(3) == 0)
+        {
+            Registration(lab, dice);
+            return;
+        }
+
         if (Any(lab.State.Attempts.Descending().Take(5), dice) is { } owner)
         {
-            lab.Apply(new ClusterInput.RegisterEndpoint(EndpointId.Parse($"e{dice.Roll(20)}"), Namespace.Default, $"n{dice.Roll(3)}", "host:1", [], owner.Fence));
+            lab.Apply(new ClusterInput.RegisterEndpoint(EndpointId.Parse($"e{dice.Roll(20)}"), Namespace.Default, $"n{dice.Roll(3)}", "host:1", [], new EndpointOwner(owner.Fence)));
+        }
+    }
+
+    private static void Registration(MachineLab lab, Dice dice)
+    {
+        var id = RegistrationId.Parse($"r{dice.Roll(6)}");
+        var known = lab.State.Registrations.Ascending().FirstOrDefault(registration => registration.Id == id);
+        switch (known is null ? 0 : dice.Roll(5))
+        {
+            case 0:
+                lab.Apply(new ClusterInput.OpenRegistration(id, Namespace.Default));
+                break;
+            case 1:
+                lab.Apply(new ClusterInput.HearRegistration(known!.Uid));
+                break;
+            case 2 when dice.Roll(3) == 0:
+                lab.Apply(new ClusterInput.EndRegistration(known!.Uid, Lost: dice.Roll(2) == 0));
+                lab.Now += dice.Roll(2) * 600_000;
+                break;
+            default:
+                lab.Apply(new ClusterInput.RegisterEndpoint(EndpointId.Parse($"e{dice.Roll(20)}"), Namespace.Default, $"n{dice.Roll(3)}", "host:1", [], new EndpointOwner(default, id)));
+                break;
         }
     }
 

@@ -54,6 +54,21 @@ internal static class StepText
             text.AppendLine($"- {endpoint}");
         }
 
+        foreach (var (_, registration) in result.Changes.Registrations.Records)
+        {
+            text.AppendLine($"{registration}");
+        }
+
+        foreach (var registration in result.Changes.RemovedRegistrations)
+        {
+            text.AppendLine($"- {registration}");
+        }
+
+        foreach (var action in result.Changes.Actions)
+        {
+            text.AppendLine($"{action}");
+        }
+
         return text.AppendJoin('\n', result.Effects).ToString();
     }
 }

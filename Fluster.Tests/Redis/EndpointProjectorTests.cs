@@ -132,10 +132,10 @@ public sealed class EndpointProjectorTests : IAsyncLifetime
         var writer = Writer(epoch: 1);
         var old = _endpoints.With("default", "calc", "old").Snapshot();
         var later = _endpoints.With("default", "calc", "new").Snapshot();
-        Assert.Equal(ProjectionAnswer.Written, await writer.WriteAsync(later, [.. later.Names()], expected: null, CancellationToken.None));
+        Assert.Equal(ProjectionAnswer.Written, await writer.WriteAsync(later, [.. later.Names()], expected: null, DateTimeOffset.UnixEpoch, CancellationToken.None));
 
-        Assert.Equal(ProjectionAnswer.LaterVersion, await writer.WriteAsync(old, [.. old.Names()], expected: null, CancellationToken.None));
-        Assert.Equal(ProjectionAnswer.NotAsExpected, await writer.WriteAsync(later, [.. later.Names()], expected: 99, CancellationToken.None));
+        Assert.Equal(ProjectionAnswer.LaterVersion, await writer.WriteAsync(old, [.. old.Names()], expected: null, DateTimeOffset.UnixEpoch, CancellationToken.None));
+        Assert.Equal(ProjectionAnswer.NotAsExpected, await writer.WriteAsync(later, [.. later.Names()], expected: 99, DateTimeOffset.UnixEpoch, CancellationToken.None));
 
         Assert.Equal(["new"], await Ids("default:calc"));
     }
@@ -233,7 +233,7 @@ public sealed class EndpointProjectorTests : IAsyncLifetime
     private ProjectionWriter Writer(long epoch) => new(_redis!, new ProjectionKeys(ClusterId), epoch);
 
     private async Task WriteAsync(long epoch, Endpoints endpoints) =>
-        await Writer(epoch).WriteAsync(endpoints, [.. endpoints.Names()], expected: null, CancellationToken.None);
+        await Writer(epoch).WriteAsync(endpoints, [.. endpoints.Names()], expected: null, DateTimeOffset.UnixEpoch, CancellationToken.None);
 
     private Task Shows(EndpointProjector projector) =>
         Eventually.True(() => projector.WrittenVersion == _endpoints.Version, () => $"{projector.State}, {projector.WrittenVersion} of {_endpoints.Version}");
@@ -245,7 +245,7 @@ public sealed class EndpointProjectorTests : IAsyncLifetime
         [.. (await Redis.HashKeysAsync($"fluster:{{c1}}:endpoints:{name}")).Select(id => (string)id!).Order(StringComparer.Ordinal)];
 
     /// <summary>Stands in for the controller's state: immutable versions, replaced by every change.</summary>
-    private sealed class Endpoints : IEndpointView
+    internal sealed class Endpoints : IEndpointView
     {
         private volatile View _view = new(1, ImmutableSortedDictionary<string, IReadOnlyList<RegisteredEndpoint>>.Empty);
 

@@ -42,7 +42,7 @@ internal sealed class SimulatedClients(SimulatedWorld world)
     public void Register(Fence owner)
     {
         var endpoint = EndpointId.Parse($"e{++_endpoints}");
-        Call(new ClusterInput.RegisterEndpoint(endpoint, Namespace.Default, $"n{world.Dice.Roll(3)}", "host:1", [], owner), "a registration arrives", world.Dice.Chance(20) ? 6_000 : 20, _ => { });
+        Call(new ClusterInput.RegisterEndpoint(endpoint, Namespace.Default, $"n{world.Dice.Roll(3)}", "host:1", [], new EndpointOwner(owner)), "a registration arrives", world.Dice.Chance(20) ? 6_000 : 20, _ => { });
     }
 
     public void SubmitChild(Fence parent)

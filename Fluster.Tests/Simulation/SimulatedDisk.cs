@@ -154,6 +154,19 @@ internal sealed class SimulatedDisk(SimulatedWorld world) : IBatchStore
             endpoints = table.ToImmutable();
         }
 
+        var registrations = state.Registrations.ToBuilder();
+        foreach (var (uid, registration) in batch.Registrations)
+        {
+            if (registration is null)
+            {
+                registrations.Remove(uid);
+            }
+            else
+            {
+                registrations.Set(uid, registration);
+            }
+        }
+
         return state with
         {
             Meta = meta,
@@ -163,6 +176,7 @@ internal sealed class SimulatedDisk(SimulatedWorld world) : IBatchStore
             Workers = workers.ToImmutable(),
             Endpoints = endpoints,
             Tombstones = tombstones.ToImmutable(),
+            Registrations = registrations.ToImmutable(),
         };
     }
 }

@@ -15,6 +15,9 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public int Port { get; }
 
+    /// <summary>Of the running server.</summary>
+    public int ProcessId => _process?.Id ?? throw new InvalidOperationException("redis-server is not running.");
+
     public string ConnectionString => $"localhost:{Port},password={Password}";
 
     public static async Task<RedisServer> StartAsync()
