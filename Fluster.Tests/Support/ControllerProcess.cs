@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Fluster.Cluster;
 using Fluster.Rpc;
 using Grpc.Core;
@@ -123,10 +125,13 @@ internal sealed class ControllerProcess : IAsyncDisposable
                 using var response = await http.GetAsync("/health");
                 if (response.IsSuccessStatusCode)
                 {
+                    // It opens one port after the other.
+                    using var grpc = new TcpClient();
+                    await grpc.ConnectAsync(IPAddress.Loopback, new Uri(GrpcAddress).Port);
                     return;
                 }
             }
-            catch (HttpRequestException)
+            catch (Exception exception) when (exception is HttpRequestException or SocketException)
             {
                 // Not yet.
             }
