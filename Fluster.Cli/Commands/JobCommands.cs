@@ -60,8 +60,9 @@ internal static class JobCommands
     {
         var states = new Option<JobState[]>("--state") { Description = "Only jobs in this state. Repeatable.", HelpName = "state", Arity = ArgumentArity.OneOrMore };
         var allNamespaces = new Option<bool>("--all-namespaces", "-A") { Description = "The jobs of every namespace. Needs the role admin." };
+        var archived = new Option<bool>("--all", "-a") { Description = "Also jobs that ended so long ago that they were archived." };
         var below = new Option<string?>("--below") { Description = "Only this job and everything below it.", HelpName = "job" };
-        var command = new Command("list", "Lists jobs, newest first.") { states, allNamespaces, below };
+        var command = new Command("list", "Lists jobs, newest first.") { states, allNamespaces, archived, below };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var client = FlusterCommand.Connect(parsed);
@@ -69,6 +70,7 @@ internal static class JobCommands
             {
                 States = parsed.GetValue(states) ?? [],
                 AllNamespaces = parsed.GetValue(allNamespaces),
+                IncludeArchived = parsed.GetValue(archived),
                 Namespace = FlusterCommand.NamespaceOf(parsed),
                 Within = parsed.GetValue(below) is { } text ? await JobFinder.FindAsync(client, text, cancellationToken) : null,
             };

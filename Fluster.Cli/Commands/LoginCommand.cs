@@ -51,6 +51,7 @@ internal static class LoginCommand
                 Address = options.Address,
                 Http = status.HttpAddress.Length > 0 ? status.HttpAddress : null,
                 Token = token,
+                Certificate = claims?.CertificateHash,
                 Namespace = @namespace,
             });
             Output.Line($"Logged in to cluster {status.ClusterId} as {claims?.Role ?? "somebody"}; it is the current context '{name}' of {path}.");

@@ -42,6 +42,7 @@ internal static class ClientEnvironment
             Address = entry.Address,
             Token = entry.Token,
             ClusterKey = entry.ClusterKey,
+            CertificateHash = entry.Certificate,
             Namespace = string.IsNullOrEmpty(entry.Namespace) ? Namespace.Default : Namespace.Parse(entry.Namespace),
             Source = $"the context '{name}' of {path}",
         };

@@ -53,6 +53,10 @@ internal sealed record ClusterContextEntry
     [JsonPropertyName("clusterKey")]
     public string? ClusterKey { get; init; }
 
+    /// <summary>SHA-256 of the controller's certificate, when it made that itself.</summary>
+    [JsonPropertyName("certificate")]
+    public string? Certificate { get; init; }
+
     [JsonPropertyName("namespace")]
     public string? Namespace { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Grpc.Core;
 
 namespace Fluster.Cluster;
@@ -18,6 +19,8 @@ internal static class ClusterErrors
         {
             _ when IsNotAController(exception) => (ClusterError.Unavailable,
                 $"What answers at {options.Address}{source} is not a Fluster controller's gRPC endpoint. Check the address: a controller has another one for its pages."),
+            _ when Causes(exception).OfType<AuthenticationException>().Any() => (ClusterError.Unauthenticated,
+                $"What answers at {options.Address}{source} has another certificate than the one that the token or the context names, and none that this machine trusts."),
             StatusCode.Unavailable or StatusCode.Cancelled => (ClusterError.Unavailable, Unreachable(exception, options.Address, source)),
             StatusCode.Unauthenticated => (ClusterError.Unauthenticated, options.Token is null
                 ? $"The controller at {options.Address}{source} asks for a token, and there is none: {detail}"

@@ -18,23 +18,44 @@ internal sealed class ControllerChannel : IDisposable
     };
 
     private readonly GrpcChannel _channel;
-    private readonly Metadata _metadata = [];
+    private volatile Metadata _metadata;
+    private volatile string? _token;
 
     public ControllerChannel(FlusterClientOptions options)
     {
-        _channel = RpcChannel.ForAddress(new Uri(options.Address), s_limits);
+        _token = options.Token;
+        _metadata = MetadataOf(options.Token);
+        var pin = options.CertificateHash ?? (options.Token is { } token ? TokenClaims.ReadUnchecked(token)?.CertificateHash : null);
+        _channel = RpcChannel.ForAddress(new Uri(options.Address), s_limits, channel => CertificatePin.Apply(channel, pin));
         Service = new V1.ControllerService.ControllerServiceClient(_channel);
-        _metadata.Add(ProtocolVersion.Metadata, ProtocolVersion.Current);
-        if (options.Token is { } token)
-        {
-            _metadata.Add("authorization", "Bearer " + token);
-        }
     }
 
     public V1.ControllerService.ControllerServiceClient Service { get; }
+
+    /// <summary>The token that calls carry. A new one counts from the next call on.</summary>
+    public string? Token
+    {
+        get => _token;
+        set
+        {
+            _metadata = MetadataOf(value);
+            _token = value;
+        }
+    }
 
     /// <summary>The options of a call. The metadata is only read, so that all calls share it.</summary>
     public CallOptions Options(CancellationToken cancellationToken, DateTime? deadline = null) => new(_metadata, deadline, cancellationToken);
 
     public void Dispose() => _channel.Dispose();
+
+    private static Metadata MetadataOf(string? token)
+    {
+        var metadata = new Metadata { { ProtocolVersion.Metadata, ProtocolVersion.Current } };
+        if (token is not null)
+        {
+            metadata.Add("authorization", "Bearer " + token);
+        }
+
+        return metadata;
+    }
 }

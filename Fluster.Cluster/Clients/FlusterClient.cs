@@ -11,6 +11,7 @@ public sealed class FlusterClient : IClusterController
     private readonly FlusterClientOptions _options;
     private readonly ControllerChannel _channel;
     private readonly ControllerCalls _calls;
+    private readonly JobTokenRenewal _renewal;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly JobSubmission _submission;
     private readonly JobFollower _follower;
@@ -26,6 +27,8 @@ public sealed class FlusterClient : IClusterController
         _submission = new JobSubmission(options, _calls, Uploader);
         _follower = new JobFollower(_calls, _time);
         EndpointRegistry = new ControllerEndpoints(_calls, options, _time);
+        _renewal = new JobTokenRenewal(_channel, _calls, _time);
+        _renewal.Start();
     }
 
     /// <inheritdoc/>
@@ -36,6 +39,9 @@ public sealed class FlusterClient : IClusterController
 
     /// <inheritdoc/>
     public IEndpointRegistry EndpointRegistry { get; }
+
+    /// <summary>The token that its calls carry now.</summary>
+    internal string? Token => _channel.Token;
 
     /// <summary>What this client sent as blobs.</summary>
     internal BlobUploader Uploader { get; }
@@ -134,6 +140,7 @@ public sealed class FlusterClient : IClusterController
             Namespace = filter.AllNamespaces ? "*" : (filter.Namespace ?? FlusterContext.CurrentOrNull?.Namespace ?? _options.Namespace).ToString(),
             Prefix = filter.Within?.ToString() ?? "",
             PageSize = 1000,
+            IncludeArchived = filter.IncludeArchived,
         };
         request.States.AddRange(filter.States.Select(JobWire.ToWire));
         do
@@ -176,6 +183,7 @@ public sealed class FlusterClient : IClusterController
     /// <summary>Closes the connection. Jobs go on.</summary>
     public ValueTask DisposeAsync()
     {
+        _renewal.Dispose();
         _channel.Dispose();
         return ValueTask.CompletedTask;
     }

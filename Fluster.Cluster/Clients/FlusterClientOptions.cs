@@ -19,6 +19,12 @@ public sealed record FlusterClientOptions
     /// <summary>The cluster's public key, PEM; whoever checks tokens of this cluster needs it. Default: none.</summary>
     public string? ClusterKey { get; init; }
 
+    /// <summary>
+    /// SHA-256, in hexadecimal digits, of the only certificate that is believed to be the controller's. Default: the one that the token
+    /// names, as tokens of a controller that made its own certificate do; else any that this machine trusts.
+    /// </summary>
+    public string? CertificateHash { get; init; }
+
     /// <summary>The namespace of root jobs and of look-ups outside a job. Default: <see cref="Namespace.Default"/>.</summary>
     public Namespace Namespace { get; init; } = Namespace.Default;
 

@@ -12,6 +12,9 @@ public sealed record JobFilter
     /// <summary>Only these states. Default: all.</summary>
     public IReadOnlyList<JobState> States { get; init; } = [];
 
+    /// <summary>Also those that ended long ago (30 days, or 100,000 jobs): after the others, without tasks and results. Default: false.</summary>
+    public bool IncludeArchived { get; init; }
+
     /// <summary>Only this job and everything below it. Default: null, all.</summary>
     public JobId? Within { get; init; }
 }

@@ -37,6 +37,10 @@ internal sealed record TokenClaims
     [JsonPropertyName("cluster")]
     public string? Cluster { get; init; }
 
+    /// <summary>SHA-256 of the only certificate that the bearer is to believe to be the controller's; null: one that the machine trusts.</summary>
+    [JsonPropertyName("tls")]
+    public string? CertificateHash { get; init; }
+
     [JsonPropertyName("iat")]
     public long IssuedAt { get; init; }
 

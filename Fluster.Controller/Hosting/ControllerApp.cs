@@ -9,6 +9,9 @@ internal static class ControllerApp
     /// <summary>Arguments of a command may have 4 MiB, and the environment comes on top.</summary>
     private const int MostMessage = 8 << 20;
 
+    /// <summary>Each costs memory before it has shown a token. A worker has two, a client one.</summary>
+    private const int MostConnections = 20_000;
+
     /// <summary>A worker may be sent all its attempts in one frame.</summary>
     private const int MostSent = 64 << 20;
 
@@ -19,12 +22,16 @@ internal static class ControllerApp
         var services = builder.Services;
         services.AddOptions<ControllerOptions>().BindConfiguration(ControllerOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<ControllerOptions>, ControllerOptionsRules>();
+        services.AddSingleton<IValidateOptions<ControllerOptions>, ListenerRules>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
 
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(provider => OpenedCluster.Open(SettingsOf(provider).DataDirectory));
         services.AddSingleton(provider => KeyFiles.Load(provider.GetRequiredService<OpenedCluster>().Directory, SettingsOf(provider).ClusterKey));
+        services.AddSingleton(provider => ServerCertificate.Load(
+            provider.GetRequiredService<OpenedCluster>().Directory, builder.Configuration, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => LoopOf(provider, onFatal));
+        services.AddSingleton(provider => new ArchiveReader(provider.GetRequiredService<OpenedCluster>().Directory.DatabasePath));
         services.AddSingleton(provider => new LogStore(DirectoryOf(provider)));
         services.AddSingleton(provider => new BlobStore(DirectoryOf(provider), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new DiskSpace(DirectoryOf(provider), ByteSize.Parse(SettingsOf(provider).DiskReserve).Bytes, provider.GetRequiredService<TimeProvider>()));
@@ -44,7 +51,13 @@ internal static class ControllerApp
         services.PostConfigure<Grpc.AspNetCore.Server.GrpcServiceOptions>(grpc => grpc.MaxSendMessageSize = MostSent);
         services.AddGrpcHealthChecks();
         services.AddGrpcReflection();
-        services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = MostMessage);
+        services.Configure<KestrelServerOptions>(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = MostMessage;
+            kestrel.Limits.MaxConcurrentConnections = MostConnections;
+        });
+        services.AddOptions<KestrelServerOptions>().Configure<IServiceProvider>((kestrel, provider) =>
+            kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate ??= provider.GetRequiredService<ServerCertificate>().Certificate));
     }
 
     public static void MapController(this WebApplication app)
@@ -63,7 +76,7 @@ internal static class ControllerApp
         typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(EndpointFeed), typeof(ActionLog), typeof(RuntimeListeners), typeof(ShutdownSignal),
         typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),
-        typeof(JobCalls), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(RegistrationCalls), typeof(EndpointWatchCalls), typeof(ActionCalls),
+        typeof(JobCalls), typeof(JobListing), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(RegistrationCalls), typeof(EndpointWatchCalls), typeof(ActionCalls),
         typeof(ClusterCalls), typeof(TrustCalls), typeof(WorkerAdmission),
         typeof(ControllerService), typeof(ControllerRuntime),
     ];

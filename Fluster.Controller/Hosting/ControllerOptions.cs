@@ -13,6 +13,12 @@ internal sealed class ControllerOptions
     /// <summary>The cluster's private key, PEM. Default: one that is made at the first start and kept in the data directory.</summary>
     public string? ClusterKey { get; set; }
 
+    /// <summary>
+    /// Lets others than this machine reach the controller without TLS: for networks that encrypt by themselves. Default: false, and then an
+    /// endpoint that is not on the loopback needs https.
+    /// </summary>
+    public bool AllowPlainHttp { get; set; }
+
     /// <summary>Whether live jobs are killed, with the reason "shutdown", when the controller is asked to stop. Default: they go on.</summary>
     public bool KillJobsOnShutdown { get; set; }
 

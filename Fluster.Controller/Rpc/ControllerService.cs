@@ -4,7 +4,7 @@ namespace Fluster.Controller;
 
 /// <summary>The controller's RPCs: who calls, then the calls of one subject.</summary>
 internal sealed class ControllerService(
-    JobCalls jobs, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, RegistrationCalls registrations, EndpointWatchCalls endpointWatches, ActionCalls actions,
+    JobCalls jobs, JobListing listing, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, RegistrationCalls registrations, EndpointWatchCalls endpointWatches, ActionCalls actions,
     ClusterCalls cluster, TrustCalls trust, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
 {
     public override Task<V1.LaunchJobResponse> LaunchJob(V1.LaunchJobRequest request, ServerCallContext context) =>
@@ -23,7 +23,7 @@ internal sealed class ControllerService(
         jobs.TerminateAsync(CallerOf(context), request, context.CancellationToken);
 
     public override Task<V1.ListJobsResponse> ListJobs(V1.ListJobsRequest request, ServerCallContext context) =>
-        Task.FromResult(jobs.List(CallerOf(context), request));
+        Task.FromResult(listing.List(CallerOf(context), request));
 
     public override Task<V1.GetResultResponse> GetResult(V1.GetResultRequest request, ServerCallContext context) =>
         Task.FromResult(jobs.Result(CallerOf(context), request));

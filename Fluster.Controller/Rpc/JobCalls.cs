@@ -6,9 +6,6 @@ namespace Fluster.Controller;
 /// <summary>The calls about jobs: each reads the request, applies one input or reads the state, and answers.</summary>
 internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watches, BlobChecks blobs, DiskSpace disk, ShutdownSignal shutdown)
 {
-    private const int DefaultPage = 100;
-    private const int LargestPage = 1_000;
-
     /// <summary>A watcher is sent the tasks with every change up to so many; of larger jobs, only with the last message.</summary>
     private const int MostTasksWatched = 100;
 
@@ -146,45 +143,6 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
 
         await loop.ApplyAsync(new ClusterInput.TerminateJob(job.Uid, KillCause.User), cancellationToken);
         return Terminated(job.Uid, job);
-    }
-
-    public V1.ListJobsResponse List(Caller caller, V1.ListJobsRequest request)
-    {
-        var all = request.Namespace == "*";
-        if (all && !caller.IsAdmin)
-        {
-            throw new RpcException(new Status(StatusCode.PermissionDenied, "The jobs of all namespaces need a token of the role admin."));
-        }
-
-        var @namespace = all ? default : EndpointCalls.NamespaceOf(caller, request.Namespace);
-        JobId? within = request.Prefix.Length == 0 ? null
-            : JobId.TryParse(request.Prefix, out var prefix) ? prefix
-            : throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{request.Prefix}' is not a job id."));
-        var from = request.PageToken.Length == 0 ? long.MaxValue
-            : long.TryParse(request.PageToken, out var token) && token > 0 ? token
-            : throw new RpcException(new Status(StatusCode.InvalidArgument, "The page token is not one that this controller gave out."));
-        var size = request.PageSize <= 0 ? DefaultPage : Math.Min(request.PageSize, LargestPage);
-
-        var state = loop.Current;
-        var states = request.States.Select(wanted => (JobState)wanted).ToHashSet();
-        var response = new V1.ListJobsResponse();
-        foreach (var job in state.Jobs.Descending(from))
-        {
-            if (!all && job.Namespace != @namespace || states.Count > 0 && !states.Contains(job.State) || within is { } ancestor && !job.Id.IsWithin(ancestor))
-            {
-                continue;
-            }
-
-            if (response.Jobs.Count == size)
-            {
-                response.NextPageToken = job.Uid.ToString();
-                break;
-            }
-
-            response.Jobs.Add(infos.Of(state, job, withTasks: false));
-        }
-
-        return response;
     }
 
     public V1.GetResultResponse Result(Caller caller, V1.GetResultRequest request)

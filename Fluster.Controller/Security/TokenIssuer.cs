@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace Fluster.Controller;
 
 /// <summary>Signs the tokens that the controller hands out.</summary>
-internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<ControllerOptions> options)
+internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<ControllerOptions> options, ServerCertificate? certificate = null)
 {
     private static readonly TimeSpan s_jobLifetime = TimeSpan.FromHours(24);
     private static readonly TimeSpan s_adminLifetime = TimeSpan.FromDays(30);
@@ -32,7 +32,7 @@ internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<Co
             IssuedAt = Math.Max(now.ToUnixTimeSeconds(), state.Meta.RevokedBefore.GetValueOrDefault(@namespace)),
             ExpiresAt = (now + s_jobLifetime).ToUnixTimeSeconds(),
         };
-        return (key.Sign(claims), DateTimeOffset.FromUnixTimeSeconds(claims.ExpiresAt));
+        return (key.Sign(claims with { CertificateHash = certificate?.Hash }), DateTimeOffset.FromUnixTimeSeconds(claims.ExpiresAt));
     }
 
     public string ForWorker(WorkerId worker) => Sign(WorkerLifetime, new TokenClaims { Role = TokenRoles.Worker, Worker = worker.ToString(), ExpiresAt = 0 });
@@ -52,6 +52,6 @@ internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<Co
     private string Sign(TimeSpan lifetime, TokenClaims claims)
     {
         var now = time.GetUtcNow();
-        return key.Sign(claims with { IssuedAt = now.ToUnixTimeSeconds(), ExpiresAt = (now + lifetime).ToUnixTimeSeconds() });
+        return key.Sign(claims with { CertificateHash = certificate?.Hash, IssuedAt = now.ToUnixTimeSeconds(), ExpiresAt = (now + lifetime).ToUnixTimeSeconds() });
     }
 }

@@ -12,13 +12,15 @@ internal sealed class LoopLab : IDisposable
     private readonly TemporaryDirectory _directory = new();
     private OpenedCluster _opened;
 
-    public LoopLab()
+    /// <param name="dataDirectory">A directory with data. Default: a new one of its own.</param>
+    public LoopLab(string? dataDirectory = null)
     {
+        DataDirectory = dataDirectory ?? _directory.File("data");
         _opened = OpenedCluster.Open(DataDirectory);
         Loop = NewLoop();
     }
 
-    public string DataDirectory => _directory.File("data");
+    public string DataDirectory { get; }
 
     public ClusterLoop Loop { get; private set; }
 

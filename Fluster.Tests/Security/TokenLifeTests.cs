@@ -57,6 +57,25 @@ public class TokenLifeTests
     }
 
     [Fact]
+    public async Task ClientOfAJob_RenewsItsTokenByItself_AfterHalfOfItsLife()
+    {
+        await using var controller = await ControllerProcess.StartAsync();
+        await using var worker = await FakeWorker.ConnectAsync(controller);
+        using var channel = controller.Channel();
+        var attempt = await worker.WaitForAttemptAsync(await LaunchAsync(ControllerProcess.Service(channel), controller.Headers()));
+        await worker.RunningAsync(attempt.Fence);
+        var old = controller.Sign(TokenClaims.ReadUnchecked(attempt.Spec.Token)!, TimeSpan.FromMinutes(2), TimeProvider.System.GetUtcNow() - TimeSpan.FromMinutes(1.5));
+
+        await using var client = new FlusterClient(new FlusterClientOptions { Address = controller.GrpcAddress, Token = old });
+
+        await Eventually.True(() => client.Token != old, () => controller.Process.Output);
+        var claims = TokenClaims.ReadUnchecked(client.Token!)!;
+        Assert.Equal((attempt.Fence, TokenRoles.Job), (claims.Fence, claims.Role));
+        Assert.True(claims.ExpiresAt > TimeProvider.System.GetUtcNow().AddHours(23).ToUnixTimeSeconds());
+        Assert.Single(await client.ListAsync(new JobFilter()).ToListAsync());
+    }
+
+    [Fact]
     public async Task ExpiredToken_IsRefusedInWords()
     {
         await using var controller = await ControllerProcess.StartAsync();

@@ -23,11 +23,12 @@ internal sealed class ControllerAddress : IDisposable
     private readonly Lock _gate = new();
     private readonly string _configured;
     private readonly ServiceEndpointResolver _resolver;
+    private readonly string? _certificateHash;
     private GrpcChannel? _channel;
 
-    public ControllerAddress(string configured, ServiceEndpointResolver resolver)
+    public ControllerAddress(string configured, ServiceEndpointResolver resolver, string? certificateHash = null)
     {
-        (_configured, _resolver) = (configured, resolver);
+        (_configured, _resolver, _certificateHash) = (configured, resolver, certificateHash);
         Current = configured;
     }
 
@@ -42,7 +43,7 @@ internal sealed class ControllerAddress : IDisposable
             if (_channel is null || address != Current)
             {
                 // An older one is left to the calls that still use it; addresses change once in a worker's life, if ever.
-                _channel = RpcChannel.ForAddress(new Uri(address), s_limits);
+                _channel = RpcChannel.ForAddress(new Uri(address), s_limits, channel => CertificatePin.Apply(channel, _certificateHash));
                 Current = address;
             }
 

@@ -18,6 +18,9 @@ internal sealed class WorkerOptions
     /// <summary>Where the controller is: a URL, or a name that service discovery knows. Default: <c>http://_grpc.controller</c>.</summary>
     public string ControllerAddress { get; set; } = "http://_grpc.controller";
 
+    /// <summary>SHA-256 of the only certificate that is believed to be the controller's. Default: the one that the token names, else any that the machine trusts.</summary>
+    public string CertificateHash { get; set; } = "";
+
     /// <summary>Cores that jobs may use. Default: all of the machine's.</summary>
     public double? Cpu { get; set; }
 

@@ -30,8 +30,10 @@ internal sealed class WorkerParts : IAsyncDisposable
         var id = options.Id.Length > 0 ? options.Id : Environment.MachineName.ToLowerInvariant();
         var memory = ClusterMemory.Open(directory, time.GetUtcNow());
         var spool = Own(AttemptSpool.Open(Path.Combine(directory, "spool")));
-        var address = Own(new ControllerAddress(options.ControllerAddress, resolver));
-        var connection = new ControllerConnection(address.ConnectAsync, memory.TokenOr(options.Token));
+        var token = memory.TokenOr(options.Token);
+        var pin = options.CertificateHash.Length > 0 ? options.CertificateHash : TokenClaims.ReadUnchecked(token)?.CertificateHash;
+        var address = Own(new ControllerAddress(options.ControllerAddress, resolver, pin));
+        var connection = new ControllerConnection(address.ConnectAsync, token);
         var transfer = new BlobTransfer(connection, time);
         var (blobDirectory, bundleDirectory) = (Path.Combine(directory, "blobs"), Path.Combine(directory, "bundles"));
         var cache = new DiskCache(DiskCache.DefaultLimit, () => BlobCache.EntriesOf(blobDirectory).Concat(BundleStore.EntriesOf(bundleDirectory)));
