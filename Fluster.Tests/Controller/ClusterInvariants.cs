@@ -118,10 +118,19 @@ internal static class ClusterInvariants
     {
         foreach (var task in state.Tasks.Ascending())
         {
-            // A gang counts its fall for all members at once; the attempts of some may still be ending.
-            var ended = state.Jobs.Find(task.JobUid)!.Terms.HasGangs ? task.Attempts.Length : task.Attempts.Count(fence => state.Attempt(fence) is { IsLive: false });
+            var job = state.Jobs.Find(task.JobUid)!;
+            var ended = job.Terms.HasGangs ? FallenGenerations(state, job, task) : task.Attempts.Count(fence => state.Attempt(fence) is { IsLive: false });
             Assert.True(task.Failures + task.Losses <= ended && task.FreeInARow <= ended, $"Task {task.Uid} has {ended} ended attempts and counts {task.Failures} failures and {task.Losses} losses.");
         }
+    }
+
+    /// <summary>A gang counts one for each of its generations in which a member did not succeed, however many members that were.</summary>
+    private static int FallenGenerations(ClusterState state, JobRecord job, TaskRecord task)
+    {
+        var first = task.Index - task.Index % job.Terms.GangSize;
+        var members = Enumerable.Range(first, job.Terms.GangSize).Select(index => state.TaskOf(job, index)).ToList();
+        return Enumerable.Range(0, task.Attempts.Length).Count(generation => members.Exists(
+            member => member is not null && generation < member.Attempts.Length && state.Attempt(member.Attempts[generation]) is { IsLive: false, State: not JobState.Succeeded }));
     }
 
     private static void EndpointsHaveLiveOwners(ClusterState state) => Assert.All(
@@ -144,8 +153,10 @@ internal static class ClusterInvariants
         {
             var parent = state.Jobs.Find(child.ParentUid)!;
             var attempt = state.Attempt(child.ParentFence)!;
+            var task = state.TaskOf(parent, attempt.TaskIndex)!;
+            var counts = attempt.State == JobState.Succeeded && task.Attempts[^1] == attempt.Fence && (task.State == JobState.Succeeded || task.Part == GangPart.Arrived);
             Assert.True(
-                !parent.Stopping && (attempt.IsLive || attempt.State == JobState.Succeeded && parent.Terms.KeepChildren),
+                !parent.Stopping && (attempt.IsLive || counts && parent.Terms.KeepChildren),
                 $"Job {child.Id} goes on, and its parent's attempt is {attempt.State} (job {parent.State}).");
         }
     }

@@ -7,6 +7,7 @@ internal enum PlantedBug
     AnswerBeforeCommit,
     CapacityFreedAtKillRequest,
     StaleReportAccepted,
+    HalfPlacedGang,
     EndpointOutlivesAttempt,
     RetryCountedTwice,
     IncompleteSetReadAsComplete,

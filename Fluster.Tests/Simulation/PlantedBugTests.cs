@@ -12,6 +12,7 @@ public class PlantedBugTests(ITestOutputHelper output)
     [InlineData(nameof(PlantedBug.AnswerBeforeCommit))]
     [InlineData(nameof(PlantedBug.CapacityFreedAtKillRequest))]
     [InlineData(nameof(PlantedBug.StaleReportAccepted))]
+    [InlineData(nameof(PlantedBug.HalfPlacedGang))]
     [InlineData(nameof(PlantedBug.EndpointOutlivesAttempt))]
     [InlineData(nameof(PlantedBug.RetryCountedTwice))]
     [InlineData(nameof(PlantedBug.IncompleteSetReadAsComplete))]

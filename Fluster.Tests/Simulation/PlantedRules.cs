@@ -12,6 +12,7 @@ internal static class PlantedRules
     {
         PlantedBug.CapacityFreedAtKillRequest => FreeAtKillRequest,
         PlantedBug.StaleReportAccepted => AcceptStaleReports,
+        PlantedBug.HalfPlacedGang => PlaceWhatFits,
         PlantedBug.EndpointOutlivesAttempt => KeepEndpoints,
         PlantedBug.RetryCountedTwice => CountRetriesTwice,
         PlantedBug.UnsortedEffects => ShuffleEffects,
@@ -49,6 +50,28 @@ internal static class PlantedRules
         }
 
         return result;
+    }
+
+    /// <summary>A decision on a gang has become stale: those members are placed that still can be.</summary>
+    private static StepResult PlaceWhatFits(ClusterView view, ClusterInput input, ClusterNow now)
+    {
+        var result = ClusterMachine.Step(view, input, now);
+        if (input is not ClusterInput.PlaceGang place || result.Rejection is not null || !result.Changes.IsEmpty || view.Job(place.JobUid) is not { IsLive: true, Stopping: false } job)
+        {
+            return result;
+        }
+
+        var draft = new StepDraft(view, now);
+        for (var i = 0; i < place.Workers.Length; i++)
+        {
+            if (draft.FindWorker(place.Workers[i]) is { } worker && worker.TakesWork(now.Time) && worker.HasRoomFor(job.Terms.Shape)
+                && Readiness.Of(draft, job, place.FirstTask + i) <= now.Time)
+            {
+                AttemptRules.PlaceOne(draft, draft.Job(job.Uid), place.FirstTask + i, worker);
+            }
+        }
+
+        return draft.Accepted(job.Uid);
     }
 
     private static StepResult KeepEndpoints(ClusterView view, ClusterInput input, ClusterNow now)

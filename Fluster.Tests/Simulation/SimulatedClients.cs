@@ -6,11 +6,9 @@ namespace Fluster.Tests;
 /// <summary>Everybody who calls the controller: users who submit and stop jobs, and programs that register endpoints and submit children.</summary>
 internal sealed class SimulatedClients(SimulatedWorld world)
 {
-    private const int MostJobs = 22;
     private const int AnswerTimeout = 4_000;
 
-    private readonly Dictionary<string, ProgramPlan> _plans = new(StringComparer.Ordinal);
-    private int _jobs;
+    private readonly SimulatedJobs _jobs = new(world.Dice);
     private int _endpoints;
     private int _waiting;
     private bool _isOver;
@@ -36,8 +34,7 @@ internal sealed class SimulatedClients(SimulatedWorld world)
     public void StopSubmitting() => _isOver = true;
 
     /// <summary>What the attempts of a job do.</summary>
-    public ProgramPlan PlanOf(string jobId) =>
-        _plans.GetValueOrDefault(jobId.Contains('~', StringComparison.Ordinal) ? jobId[..jobId.LastIndexOf('~')] : jobId, ProgramPlan.Short);
+    public ProgramPlan PlanOf(string jobId) => _jobs.PlanOf(jobId);
 
     public void Register(Fence owner)
     {
@@ -47,7 +44,7 @@ internal sealed class SimulatedClients(SimulatedWorld world)
 
     public void SubmitChild(Fence parent)
     {
-        if (!world.Controller.IsUp || world.Controller.Loop.Current.Attempt(parent) is not { } attempt || _jobs >= MostJobs)
+        if (!world.Controller.IsUp || world.Controller.Loop.Current.Attempt(parent) is not { } attempt || _jobs.AreEnough)
         {
             return;
         }
@@ -58,8 +55,20 @@ internal sealed class SimulatedClients(SimulatedWorld world)
             return;
         }
 
-        var input = NewJob(jobId, parent);
+        var input = _jobs.New(jobId, parent);
         Call(input, "a child's submit arrives", world.Dice.Chance(20) ? 6_000 : 20, envelope => Note(input, envelope));
+    }
+
+    /// <summary>Somebody wants a worker to end when it is empty.</summary>
+    /// <param name="machine">The worker's.</param>
+    /// <param name="now">What runs there is stopped.</param>
+    public void Drain(SimulatedWorker machine, bool now)
+    {
+        if (world.Controller.IsUp && world.Controller.Loop.Current.Workers.Ascending().FirstOrDefault(worker => worker.Id.ToString() == machine.Id) is { } worker)
+        {
+            world.Trace.Note($"somebody drains {machine.Id}{(now ? ", now" : "")}");
+            Call(new ClusterInput.DrainWorker(worker.Uid, now), "a drain arrives", 20, _ => { });
+        }
     }
 
     private void DoSomething()
@@ -69,7 +78,7 @@ internal sealed class SimulatedClients(SimulatedWorld world)
             return;
         }
 
-        if (_jobs < MostJobs && world.Dice.Chance(70))
+        if (!_jobs.AreEnough && world.Dice.Chance(70))
         {
             Submit();
         }
@@ -83,7 +92,7 @@ internal sealed class SimulatedClients(SimulatedWorld world)
 
     private void Submit()
     {
-        var input = NewJob(JobId.Parse($"j-{_jobs + 1:x8}"), default);
+        var input = _jobs.New(_jobs.NextId, default);
         SubmitUntilAnswered(input);
         if (world.Dice.Chance(5))
         {
@@ -148,38 +157,4 @@ internal sealed class SimulatedClients(SimulatedWorld world)
                 world.Controller.Put(input, envelope => world.After(1 + world.Dice.Roll(20), null, "an answer arrives", () => answered(envelope)), isCall: true);
             }
         });
-
-    private ClusterInput.SubmitJob NewJob(JobId id, Fence parent)
-    {
-        var dice = world.Dice;
-        _jobs++;
-        _plans[id.ToString()] = new ProgramPlan
-        {
-            PrepareTime = dice.Chance(20) ? dice.Roll(2_000) : dice.Roll(20),
-            RunTime = dice.Chance(30) ? dice.Roll(200) : dice.Roll(12_000),
-            FailPercent = dice.Chance(60) ? 0 : dice.Roll(100),
-            FaultPercent = dice.Chance(80) ? 0 : dice.Roll(60),
-            IsStubborn = dice.Chance(30),
-            Endpoints = dice.Chance(50) ? 0 : dice.Between(1, 2),
-            Children = dice.Chance(75) ? 0 : dice.Between(1, 2),
-        };
-        return new ClusterInput.SubmitJob(
-            id,
-            $"r{_jobs}",
-            Namespace.Default,
-            new JobTerms
-            {
-                Name = "j",
-                Replicas = dice.Chance(60) ? 1 : dice.Between(2, 3),
-                Shape = new ResourceShape { CpuMillis = 500 * dice.Between(1, 4), MemoryBytes = 1 },
-                FailureRetries = dice.Roll(3),
-                LossRetries = dice.Chance(50) ? 100 : dice.Roll(3),
-                SchedulingTimeout = dice.Chance(15) ? 5_000 : 0,
-                ExecutionTimeout = dice.Chance(15) ? 4_000 : 0,
-                KeepChildren = dice.Chance(40),
-            },
-            Request: default,
-            Trace: default,
-            parent);
-    }
 }

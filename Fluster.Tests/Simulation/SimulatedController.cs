@@ -31,6 +31,9 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
     /// <summary>When the loop began its present or last pass.</summary>
     public long PassBegan { get; private set; }
 
+    /// <summary>Milliseconds that the scheduler's thread takes for its next plan that places something.</summary>
+    public int SlowPlanning { get; set; }
+
     public bool IsUp => _loop is not null;
 
     public ClusterLoop Loop => _loop!;
@@ -41,7 +44,8 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
         var state = Disk.Open();
         world.Trace.Note($"the controller starts: epoch {state.Meta.Epoch}, {state.Jobs.Count} jobs");
         _loop = new ClusterLoop(
-            state, new JobDirectory(), Disk, Leases, world.Time, exception => throw exception, NullLogger<ClusterLoop>.Instance, PlantedRules.For(world.Bug));
+            state, new JobDirectory(), Disk, Leases, world.Time, exception => throw exception, NullLogger<ClusterLoop>.Instance,
+            StepChecks.Around(PlantedRules.For(world.Bug) ?? ClusterMachine.Step));
         _loop.Prepare(StartEffect, this);
         _scheduler = new Scheduler(state);
         _changedJobs = [];
@@ -285,10 +289,22 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
             return;
         }
 
-        _planIsUnderWay = true;
+        _planIsUnderWay = true; // its thread may be slow: by the time that the plan comes, the state is another
+        var slow = world.Dice.Chance(10) ? world.Dice.Between(1, 3_000) : SlowPlanning;
+        SlowPlanning = 0;
+        world.After(slow, this, "a plan is ready", () => Propose(inputs));
+        if (slow > 0 && world.Dice.Chance(20))
+        {
+            world.Faults.DrainWithin(slow);
+        }
+    }
+
+    private void Propose(IReadOnlyList<ClusterInput> inputs)
+    {
         var open = inputs.Count;
         foreach (var input in inputs)
         {
+            world.Trace.Note($"the scheduler proposes {input}");
             Put(input, envelope =>
             {
                 if (envelope.Fault is not null)

@@ -20,6 +20,16 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
         }
     }
 
+    /// <summary>A worker is drained while a plan that may count on it is under way.</summary>
+    public void DrainWithin(int milliseconds)
+    {
+        if (!_isOver)
+        {
+            var machine = world.Dice.Any(world.Machines);
+            world.After(world.Dice.Roll(milliseconds), null, "all is well", () => world.Clients.Drain(machine, now: false));
+        }
+    }
+
     private void BreakSomething()
     {
         if (_isOver)
@@ -29,7 +39,7 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
 
         var dice = world.Dice;
         var machine = dice.Any(world.Machines);
-        switch (dice.Roll(20))
+        switch (dice.Roll(23))
         {
             case 0 or 1:
                 world.Trace.Note($"the link of {machine.Id} breaks");
@@ -73,6 +83,12 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
                 break;
             case 18:
                 machine.RefuseStarts += dice.Between(1, 3);
+                break;
+            case 19 or 20:
+                world.Clients.Drain(machine, dice.Chance(40));
+                break;
+            case 21:
+                world.Controller.SlowPlanning = dice.Between(500, 6_000);
                 break;
             default:
                 machine.SlowDisk = dice.Between(100, 6_000);

@@ -135,6 +135,15 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
         }
     }
 
+    /// <summary>It was drained. Somebody starts it again some time.</summary>
+    private void Leave()
+    {
+        world.Checks.Left(this);
+        world.Trace.Note($"{id} has nothing left to do, and ends");
+        EndProcess();
+        world.After(world.Dice.Between(500, 12_000), this, "a drained worker is started again", Start);
+    }
+
     private void EndProcess()
     {
         _supervisor = null;
@@ -258,6 +267,9 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
                 world.Trace.Note($"{id} refuses the controller");
                 _retryDelay = 5_000;
                 _link?.CloseFromWorker();
+                break;
+            case WorkerOutput.Leave:
+                world.After(1, this, "a drained worker ends", Leave);
                 break;
             default:
                 throw new UnreachableException($"{output}");

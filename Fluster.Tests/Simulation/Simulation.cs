@@ -54,7 +54,7 @@ internal static class Simulation
     {
         var (again, trace) = Run(failure.Seed, bug, traced: true);
         var same = again == failure ? "Made again exactly" : $"Made again differently ({again.Steps} steps, {again.Violation})";
-        return string.Create(CultureInfo.InvariantCulture, $"Seed {failure.Seed}, step {failure.Steps}: {failure.Violation}\n{same}; the last steps:\n{trace.Tail(ShownLines)}");
+        return string.Create(CultureInfo.InvariantCulture, $"Seed {failure.Seed}, step {failure.Steps}: {failure.Violation}\n{same} (eng/simulate.sh 1 {failure.Seed} does it again); the last steps:\n{trace.Tail(ShownLines)}");
     }
 
     private static (SimulationResult Result, SimulationTrace Trace) Run(ulong seed, PlantedBug bug, bool traced)

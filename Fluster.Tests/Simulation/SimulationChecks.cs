@@ -30,6 +30,9 @@ internal sealed class SimulationChecks(SimulatedWorld world)
     /// <summary>An attempt is being started on a machine.</summary>
     public void Started(Fence fence) => Require(_started.Add(fence), $"Fence {fence.Epoch}.{fence.Counter} is started twice.");
 
+    /// <summary>A drained worker ends.</summary>
+    public void Left(SimulatedWorker machine) => Require(machine.Programs.Count == 0, $"{machine.Id} was drained and ends while {machine.Programs.Count} programs run.");
+
     /// <summary>A worker has handled an event.</summary>
     public void Supervised(SimulatedWorker machine, AttemptSupervisor supervisor)
     {
