@@ -23,6 +23,10 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
 
     private BenchmarkCluster()
     {
+        if (!OperatingSystem.IsWindows())
+        {
+            _directory.UnixFileMode |= UnixFileMode.GroupExecute | UnixFileMode.OtherExecute; // for the users of attempts
+        }
     }
 
     /// <summary>A directory that is deleted with the cluster.</summary>

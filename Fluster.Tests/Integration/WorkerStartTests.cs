@@ -58,6 +58,8 @@ public class WorkerStartTests
     [InlineData("MaxConcurrentJobs", "0")]
     [InlineData("BindHost", "")]
     [InlineData("Isolation", "good")]
+    [InlineData("UidRange", "1000-1999")]
+    [InlineData("UidRange", "300000-200000")]
     [InlineData("JobHostPath", "/no/such/file")]
     public void Setting_ThatCannotBe_IsNamedByItsPath(string setting, string value)
     {

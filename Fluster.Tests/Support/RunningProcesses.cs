@@ -11,9 +11,9 @@ internal static class RunningProcesses
             .Where(entry => !entry.IsDead && entry.Identity.Id != Environment.ProcessId && commandLine(Read(entry.Identity.Id, "cmdline")))
             .Select(entry => entry.Identity.Id)];
 
-    /// <summary>Those of them whose HOME is this directory.</summary>
+    /// <summary>Those of them whose HOME is this directory, or one in it, as a user of an attempt has.</summary>
     public static List<int> OfHome(string home, Func<string, bool> commandLine) =>
-        [.. Where(commandLine).Where(process => Read(process, "environ").Split('\0').Contains($"HOME={home}"))];
+        [.. Where(commandLine).Where(process => Array.Exists(Read(process, "environ").Split('\0'), variable => variable == $"HOME={home}" || variable.StartsWith($"HOME={home}/", StringComparison.Ordinal)))];
 
     /// <summary>A worker's launcher, starters and guard.</summary>
     public static List<int> HelpersOf(WorkerProcess worker) =>

@@ -1,8 +1,18 @@
 namespace Fluster.Tests;
 
-/// <summary>A directory that is gone when the test is over.</summary>
+/// <summary>A directory that is gone when the test is over. Every user may use it, as those of attempts do.</summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
+    private const UnixFileMode Everybody = (UnixFileMode)0b111_111_111;
+
+    public TemporaryDirectory()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            System.IO.File.SetUnixFileMode(Path, Everybody | UnixFileMode.StickyBit);
+        }
+    }
+
     public string Path { get; } = Directory.CreateTempSubdirectory("fluster-test-").FullName;
 
     public string File(string name) => System.IO.Path.Combine(Path, name);

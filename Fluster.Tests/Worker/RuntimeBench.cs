@@ -17,9 +17,12 @@ internal sealed class RuntimeBench : IAsyncDisposable
     private readonly string _directory;
     private readonly ConcurrentDictionary<Fence, LogSpool> _logs = [];
 
-    public RuntimeBench(string mode, TimeSpan? unkillableAfter = null, string? directory = null)
+    public RuntimeBench(string mode, TimeSpan? unkillableAfter = null, string? directory = null, bool users = true)
     {
+        const UnixFileMode ThroughForAll = (UnixFileMode)0b111_001_001;
         _directory = directory is null ? Directory.CreateTempSubdirectory("fluster-runtime-").FullName : Directory.CreateDirectory(Path.Combine(directory, "runtime")).FullName;
+        File.SetUnixFileMode(_directory, ThroughForAll);
+        Directory.CreateDirectory(Path.Combine(_directory, "work"), ThroughForAll);
         Isolation = Isolation.Candidates(Ward.NewId(), Enum.Parse<IsolationMode>(mode)).Single();
         Pump = new DescriptorPump(TimeProvider.System, NullLogger<DescriptorPump>.Instance);
         Launcher = new ProcessLauncher(Isolation.Ward, Pump, NullLogger<ProcessLauncher>.Instance);
@@ -29,6 +32,7 @@ internal sealed class RuntimeBench : IAsyncDisposable
         {
             Isolation = Isolation,
             Launcher = Launcher,
+            Users = users && Environment.IsPrivilegedProcess ? new UserPool(UserRange.Parse("200000-209999"), UserRange.Taken(), Isolation.Ward, UserPool.DefaultLockDirectory) : null,
             Pump = Pump,
             Ports = new PortPool(new PortRange(20000, 25000), PortRange.Ephemeral(), Path.Combine(_directory, "ports")),
             Blobs = blobs,
@@ -47,6 +51,8 @@ internal sealed class RuntimeBench : IAsyncDisposable
             Logger = NullLogger.Instance,
         };
     }
+
+    public string DirectoryPath => _directory;
 
     public Isolation Isolation { get; }
 
@@ -111,6 +117,14 @@ internal sealed class RuntimeBench : IAsyncDisposable
         }
 
         return text.ToString();
+    }
+
+    /// <summary>Makes the cluster have a blob.</summary>
+    public V1.BlobRef AddBlob(byte[] content)
+    {
+        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content));
+        Blobs[hash] = content;
+        return new V1.BlobRef { Hash = hash, Size = content.Length };
     }
 
     public LogSpool LogOf(Fence fence) => _logs[fence];

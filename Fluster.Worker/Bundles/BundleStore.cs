@@ -93,7 +93,7 @@ internal sealed class BundleStore(string directory, BlobCache blobs, DiskCache? 
     {
         using var hold = new CacheHold();
         var source = await blobs.GetAsync(file.Blob, cancellationToken, hold);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        CreateDirectory(Path.GetDirectoryName(path)!, shared);
         var temporary = path + ".fluster-tmp";
         File.Copy(source, temporary, overwrite: true);
         if (!OperatingSystem.IsWindows())
@@ -103,6 +103,26 @@ internal sealed class BundleStore(string directory, BlobCache blobs, DiskCache? 
 
         File.SetLastWriteTimeUtc(temporary, BlobCache.CheckedTime);
         File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>What is shared is for users of other attempts, too, whatever this process makes for itself (umask).</summary>
+    private static void CreateDirectory(string directory, bool shared)
+    {
+        if (Directory.Exists(directory))
+        {
+            return;
+        }
+
+        if (shared && !OperatingSystem.IsWindows())
+        {
+            CreateDirectory(Path.GetDirectoryName(directory)!, shared);
+            Directory.CreateDirectory(directory);
+            File.SetUnixFileMode(directory, ReadOnlyFile | AnyExecute | UnixFileMode.UserWrite);
+        }
+        else
+        {
+            Directory.CreateDirectory(directory);
+        }
     }
 }
 

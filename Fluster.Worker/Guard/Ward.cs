@@ -6,7 +6,7 @@ namespace Fluster.Worker;
 
 /// <summary>
 /// Everything by which the processes of the attempts of one run of a worker are found again, also by another process and after the worker's death:
-/// a mark in their environment, and the directory of their control groups.
+/// a mark in their environment, the directory of their control groups, and the users that they have for themselves.
 /// </summary>
 /// <param name="Id">Made at every start of a worker.</param>
 /// <param name="CgroupDirectory">The control group that holds the attempts' groups; empty in marker mode.</param>
@@ -39,7 +39,7 @@ internal sealed record Ward(string Id, string CgroupDirectory)
     {
         if (EngineFile.Length > 0 && !File.Exists(EngineFile))
         {
-            DurableFile.Write(EngineFile, System.Text.Encoding.UTF8.GetBytes(socket));
+            DurableFile.Write(EngineFile, System.Text.Encoding.UTF8.GetBytes(socket), secret: true);
         }
     }
 
@@ -52,7 +52,7 @@ internal sealed record Ward(string Id, string CgroupDirectory)
 
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
-    public void Save(string dataDirectory) => DurableFile.Write(Path.Combine(dataDirectory, FileName), System.Text.Encoding.UTF8.GetBytes($"{Id}\n{CgroupDirectory}\n"));
+    public void Save(string dataDirectory) => DurableFile.Write(Path.Combine(dataDirectory, FileName), System.Text.Encoding.UTF8.GetBytes($"{Id}\n{CgroupDirectory}\n"), secret: true);
 
     /// <summary>Kills everything that belongs to the ward and returns when nothing is left, the launcher last: it inherits orphans.</summary>
     /// <param name="spared">A process that is left alone: the caller, when it is part of the ward.</param>
@@ -88,6 +88,7 @@ internal sealed record Ward(string Id, string CgroupDirectory)
         var launcherIds = launchers.Select(entry => entry.Identity.Id).ToHashSet();
         var jobs = ProcessTable.Marked(table, FlusterEnvironment.AttemptMarker, Id + ".")
             .Concat(ProcessTable.Descendants(table, launcherIds))
+            .Concat(ProcessTable.OfUsers(table, UserPool.Of(Id, UserPool.DefaultLockDirectory)))
             .Where(entry => !entry.IsDead && !launcherIds.Contains(entry.Identity.Id) && entry.Identity.Id != spared)
             .DistinctBy(entry => entry.Identity)
             .ToList();

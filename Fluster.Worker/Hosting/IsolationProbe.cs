@@ -39,32 +39,41 @@ internal static class IsolationProbe
 
     private static string? Try(Isolation isolation, ProcessLauncher launcher)
     {
+        var (problem, exitCode) = Run(isolation, launcher, new ProbeProgram("/", ["-c", ":"]));
+        return problem ?? (exitCode == 0 ? null : $"/bin/sh ended with code {exitCode}.");
+    }
+
+    /// <summary>Has /bin/sh run something short.</summary>
+    /// <returns>Why it could not be started, or how it ended; null: by a signal.</returns>
+    public static (string? Problem, int? ExitCode) Run(Isolation isolation, ProcessLauncher launcher, ProbeProgram program)
+    {
         var boundary = isolation.CreateBoundary(default, () => launcher.ProcessId);
         var (mode, cgroup) = boundary.Placement;
         var (output, outputEnd) = Libc.Pipe();
         var (errors, errorsEnd) = Libc.Pipe();
         try
         {
-            var program = launcher.Launch(
+            var launched = launcher.Launch(
                 new LaunchRequest
                 {
                     Isolation = mode,
                     CgroupDirectory = cgroup,
                     Program = "/bin/sh",
-                    Arguments = ["sh", "-c", ":"],
+                    Arguments = ["sh", .. program.Arguments],
                     Environment = [],
-                    WorkingDirectory = "/",
+                    WorkingDirectory = program.WorkingDirectory,
+                    User = program.User,
                 },
                 outputEnd,
                 errorsEnd);
-            if (!program.Released.Wait(s_patience))
+            if (!launched.Released.Wait(s_patience))
             {
-                return "a process that does nothing did not end.";
+                return ("a process that does nothing did not end.", null);
             }
 
-            return program.Started.Result is { Kind: LaunchNewsKind.Failed, First: var stage, Second: var error }
-                ? $"step {(LaunchStage)stage}: {Libc.Describe(error)}."
-                : program.Exited.Result == 0 ? null : $"/bin/sh ended with wait status {program.Exited.Result}.";
+            return launched.Started.Result is { Kind: LaunchNewsKind.Failed, First: var stage, Second: var error }
+                ? ($"step {(LaunchStage)stage}: {Libc.Describe(error)}.", null)
+                : (null, launched.Exited.Result is { } status && (status & 0x7f) == 0 ? status >> 8 : null);
         }
         finally
         {
@@ -74,3 +83,8 @@ internal static class IsolationProbe
         }
     }
 }
+
+/// <param name="WorkingDirectory">Where it runs.</param>
+/// <param name="Arguments">Of /bin/sh.</param>
+/// <param name="User">The user that it runs as; 0: the launcher's.</param>
+internal sealed record ProbeProgram(string WorkingDirectory, IReadOnlyList<string> Arguments, uint User = 0);

@@ -60,6 +60,15 @@ internal sealed class WorkerOptions
     /// <summary>How attempts are held together: <c>auto</c>, <c>cgroup2</c>, <c>cgroup1</c> or <c>marker</c>. Default: auto, the best that works here.</summary>
     public string Isolation { get; set; } = "auto";
 
+    /// <summary>
+    /// Whether every attempt runs as a user of its own: <c>true</c>, or the worker does not start; <c>false</c>: all run as the worker's user. Default: where
+    /// the worker is root and it works; health says whether it does, and why not.
+    /// </summary>
+    public bool? IsolateAttempts { get; set; }
+
+    /// <summary>The numbers of the users that attempts are given, both ends included. Default: 200000-209999; those that this machine gave to somebody else are skipped.</summary>
+    public string UidRange { get; set; } = "200000-209999";
+
     /// <summary>The socket of the Docker Engine that runs jobs which name an image. Default: <c>/var/run/docker.sock</c>.</summary>
     public string DockerSocket { get; set; } = DockerEngine.DefaultSocket;
 

@@ -18,6 +18,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     private readonly ProcessRuntime _runtime;
     private readonly DockerRuntime _containers;
     private readonly WorkerGuard _guard;
+    private readonly AttemptUsers _users;
     private readonly ControllerLink _link;
     private readonly LogSender _logs;
 
@@ -41,6 +42,8 @@ internal sealed class WorkerParts : IAsyncDisposable
         var pump = Own(new DescriptorPump(time, loggers.CreateLogger<DescriptorPump>()));
         var (isolation, launcher) = IsolationProbe.Choose(directory, options, pump, loggers);
         Own(launcher);
+        var jobHost = options.JobHostPath.Length > 0 ? options.JobHostPath : Path.Combine(AppContext.BaseDirectory, "jobhost", "Fluster.JobHost.dll");
+        _users = AttemptUsers.Choose(directory, options, isolation, launcher, [DotnetHost.Path, jobHost], loggers.CreateLogger<AttemptUsers>());
         _guard = Own(new WorkerGuard(isolation.Ward, time, loggers.CreateLogger<WorkerGuard>()));
         _guard.Start();
         AttemptLoop? loop = null;
@@ -53,7 +56,8 @@ internal sealed class WorkerParts : IAsyncDisposable
             Ports = new PortPool(PortRange.Parse(options.PortRange), PortRange.Ephemeral(), PortPool.DefaultLockDirectory),
             Blobs = blobs,
             Bundles = new BundleStore(bundleDirectory, blobs, cache),
-            JobHostPath = options.JobHostPath.Length > 0 ? options.JobHostPath : Path.Combine(AppContext.BaseDirectory, "jobhost", "Fluster.JobHost.dll"),
+            Users = _users.Pool,
+            JobHostPath = jobHost,
             Logger = loggers.CreateLogger<ProcessRuntime>(),
             Surroundings = new WorkerSurroundings
             {
@@ -161,7 +165,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             DiskTotalBytes = total,
             AcceptsWork = problem is null,
         };
-        health.Runtimes.Add(new V1.RuntimeHealth { Name = "process", Usable = true, Detail = _runtime.Isolation.Name });
+        health.Runtimes.Add(new V1.RuntimeHealth { Name = "process", Usable = true, Detail = $"{_runtime.Isolation.Name}; {_users.Detail}" });
         health.Runtimes.Add(new V1.RuntimeHealth { Name = "docker", Usable = _containers.State.Usable, Detail = _containers.State.Detail });
         health.Problems.AddRange(_runtime.Problems);
         health.Problems.AddRange(_containers.Problems);

@@ -3,6 +3,8 @@ namespace Fluster.Worker;
 /// <summary>The files of one attempt: removed when it has ended.</summary>
 internal sealed class AttemptDirectory(string root)
 {
+    private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     /// <summary>Where the program runs.</summary>
     public string Work { get; } = Path.Combine(root, "work");
 
@@ -15,10 +17,56 @@ internal sealed class AttemptDirectory(string root)
     /// <summary>Where a container's set-up commands tell how they get on.</summary>
     public string Setup { get; } = Path.Combine(root, "setup");
 
-    public void Create()
+    /// <summary>The home of the attempt's user.</summary>
+    public string Home { get; } = Path.Combine(root, "home");
+
+    /// <summary>Its temporary files: the machine's directory for them is everybody's.</summary>
+    public string Temporary { get; } = Path.Combine(root, "tmp");
+
+    /// <param name="user">Whose it is; nobody else gets in, except root. 0: the worker's own.</param>
+    public void Create(uint user = 0)
     {
-        Directory.CreateDirectory(Work);
-        Directory.CreateDirectory(Outcome);
+        if (user == 0 || !OperatingSystem.IsLinux())
+        {
+            Directory.CreateDirectory(Work);
+            Directory.CreateDirectory(Outcome);
+            return;
+        }
+
+        Directory.CreateDirectory(root, Owner);
+        foreach (var directory in (string[])[Work, Outcome, Home, Temporary])
+        {
+            Directory.CreateDirectory(directory, Owner);
+            Libc.Check(Libc.lchown(directory, user, user), "lchown");
+        }
+
+        // By its group the user gets through; only root may rename or replace what is in here.
+        Libc.Check(Libc.lchown(root, 0, user), "lchown");
+        File.SetUnixFileMode(root, Owner | UnixFileMode.GroupExecute);
+    }
+
+    /// <summary>Makes the working files, which the worker has copied, the user's own.</summary>
+    public void GiveWorkTo(uint user)
+    {
+        if (user == 0 || !OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        foreach (var path in Directory.EnumerateFileSystemEntries(Work, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }))
+        {
+            Libc.Check(Libc.lchown(path, user, user), "lchown");
+        }
+    }
+
+    /// <summary>Lets the user read the invocation.</summary>
+    public void ShowInvocationTo(uint user)
+    {
+        if (user != 0 && OperatingSystem.IsLinux())
+        {
+            File.SetUnixFileMode(Invocation, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+            Libc.Check(Libc.lchown(Invocation, 0, user), "lchown");
+        }
     }
 
     /// <summary>Lets every user write where the program writes, for a container that runs as another user. Nobody outside of it gets through the directory around.</summary>
@@ -27,7 +75,7 @@ internal sealed class AttemptDirectory(string root)
         if (!OperatingSystem.IsWindows())
         {
             const UnixFileMode Everybody = (UnixFileMode)0b111_111_111;
-            File.SetUnixFileMode(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.SetUnixFileMode(root, Owner);
             File.SetUnixFileMode(Work, Everybody);
             File.SetUnixFileMode(Outcome, Everybody);
         }
@@ -47,7 +95,6 @@ internal sealed class AttemptDirectory(string root)
         }
         catch (UnauthorizedAccessException) when (!OperatingSystem.IsWindows())
         {
-            const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
             foreach (var directory in Directory.EnumerateDirectories(root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint }))
             {
                 File.SetUnixFileMode(directory, Owner);

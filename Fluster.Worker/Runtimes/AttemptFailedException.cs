@@ -11,7 +11,7 @@ internal sealed class AttemptFailedException(JobFailure failure) : Exception(fai
     {
         AttemptFailedException failed => failed.Failure,
         InvalidBundleException invalid => new JobFailure(FailureKind.Bundle, invalid.Message),
-        PortsExhaustedException exhausted => new JobFailure(FailureKind.WorkerFault, exhausted.Message),
+        PortsExhaustedException or UsersExhaustedException => new JobFailure(FailureKind.WorkerFault, exception.Message),
         IOException { HResult: Libc.Enospc } => new JobFailure(FailureKind.DiskFull, "The worker's disk is full."),
         _ => new JobFailure(FailureKind.WorkerFault, $"The worker could not run it: {exception.Message}"),
     };

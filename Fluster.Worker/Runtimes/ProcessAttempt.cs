@@ -14,6 +14,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
     private readonly AttemptBoundary _boundary;
     private long? _memoryLimitPassed;
     private LaunchedProgram? _program; // the entrypoint's
+    private UserLease? _user;
 
     public ProcessAttempt(Fence fence, V1.AttemptSpec spec, ProcessRuntime runtime, AttemptLog log, AttemptBoundary boundary, AttemptDirectory directory, Action<WorkerEvent> report)
         : base(fence, spec, log, directory, report, runtime.Time, runtime.Logger)
@@ -43,12 +44,19 @@ internal sealed partial class ProcessAttempt : AttemptRun
     protected override async Task<AttemptEnd> PrepareAndRunAsync()
     {
         var stopping = Stopping.Token;
-        Files.Create();
+        if (_runtime.Users is { } users)
+        {
+            _user = users.Take(Fence);
+            _boundary.User = _user.User;
+        }
+
+        Files.Create(_boundary.User);
         Ports = _runtime.Ports.Take(Spec.Ports);
-        var variables = JobVariables.Of(Spec, Fence, _runtime.Surroundings, Ports.Ports, _runtime.Isolation.Ward.MarkOf(Fence));
+        var variables = JobVariables.Of(Spec, Fence, SurroundingsHere, Ports.Ports, _runtime.Isolation.Ward.MarkOf(Fence));
         if (Spec.Environment?.WorkingFiles is { } files)
         {
             await _runtime.Bundles.CopyAsync(files, Files.Work, stopping);
+            Files.GiveWorkTo(_boundary.User);
         }
 
         foreach (var command in Spec.Environment?.SetupCommands ?? [])
@@ -91,6 +99,13 @@ internal sealed partial class ProcessAttempt : AttemptRun
         {
             await File.WriteAllBytesAsync(invocation, dotnet.Invocation.Inline.ToByteArray(), cancellationToken);
         }
+        else if (_user is not null)
+        {
+            File.Copy(invocation, Files.Invocation); // the blobs of all jobs are not for any of them to read
+            invocation = Files.Invocation;
+        }
+
+        Files.ShowInvocationTo(_boundary.User);
 
         variables.TryAdd("DOTNET_NOLOGO", "1");
         var app = Path.Combine(bundle, dotnet.App);
@@ -115,6 +130,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
             Arguments = argv,
             Environment = [.. variables.Select(variable => $"{variable.Key}={variable.Value}")],
             WorkingDirectory = Files.Work,
+            User = _boundary.User,
         };
         var (outputReader, program) = await LaunchAsync(request, output, errors);
         var news = await program.Started;
@@ -161,6 +177,12 @@ internal sealed partial class ProcessAttempt : AttemptRun
         var outputs = new Outputs(_runtime.Pump, Output.Read(outRead, output), Output.Read(errRead, errors));
         try
         {
+            if (_user is { User: var user })
+            {
+                Libc.Check(Libc.fchown(outWrite, user, user), "fchown"); // or it could not open /dev/stdout
+                Libc.Check(Libc.fchown(errWrite, user, user), "fchown");
+            }
+
             return (outputs, _runtime.Launcher.Launch(request, outWrite, errWrite));
         }
         catch
@@ -182,7 +204,23 @@ internal sealed partial class ProcessAttempt : AttemptRun
     /// <summary>Also of set-up commands, when it came to nothing more.</summary>
     protected override Task EndWholeAsync() => EndTreeAsync();
 
-    protected override void Release() => _boundary.Remove();
+    protected override void Release()
+    {
+        _boundary.Remove();
+        _user?.Dispose();
+    }
+
+    /// <summary>What the job is told about where it runs: with a user of its own, also a home that this user may write to.</summary>
+    private WorkerSurroundings SurroundingsHere => _user is null ? _runtime.Surroundings : _runtime.Surroundings with
+    {
+        BaseVariables = new Dictionary<string, string>(_runtime.Surroundings.BaseVariables, StringComparer.Ordinal)
+        {
+            ["HOME"] = Files.Home,
+            ["TMPDIR"] = Files.Temporary,
+            ["USER"] = $"fluster-{_user.User}",
+            ["LOGNAME"] = $"fluster-{_user.User}",
+        },
+    };
 
     protected override AttemptEnd Completed(AttemptEnd end) => base.Completed(end) with { MemoryLimitPassed = _memoryLimitPassed };
 
@@ -191,12 +229,12 @@ internal sealed partial class ProcessAttempt : AttemptRun
     {
         await _boundary.QuietAsync(_runtime.Time);
         var since = _runtime.Time.GetTimestamp();
-        for (var wait = TimeSpan.FromMilliseconds(1); !_boundary.KillRound(); wait = wait < TimeSpan.FromMilliseconds(50) ? wait * 2 : wait)
+        for (var wait = TimeSpan.FromMilliseconds(1); !_boundary.KillAll(); wait = wait < TimeSpan.FromMilliseconds(50) ? wait * 2 : wait)
         {
             await Task.Delay(wait, _runtime.Time);
             if (_runtime.Time.GetElapsedTime(since) > _runtime.UnkillableAfter)
             {
-                var left = _boundary.Processes().Select(process => process.Identity.Id).ToList();
+                var left = _boundary.Left().Select(process => process.Identity.Id).ToList();
                 if (!left.SequenceEqual(Unkillable))
                 {
                     Unkillable = left;
@@ -218,8 +256,9 @@ internal sealed partial class ProcessAttempt : AttemptRun
         return Completed(new AttemptEnd { At = default, ExitCode = exitCode, Signal = signal, Failure = failure });
     }
 
-    private static JobFailure LaunchFailure(LaunchStage stage, int error, string program) => stage switch
+    private JobFailure LaunchFailure(LaunchStage stage, int error, string program) => stage switch
     {
+        LaunchStage.Execute when error is Libc.Eacces && _user is not null => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: attempts have a user of their own on this worker, and that one may not execute it."),
         LaunchStage.Execute when error is Libc.Enoent => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: its interpreter (the first line after '#!', or the dynamic loader) does not exist on this worker."),
         LaunchStage.Execute when error is Libc.Enoexec => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: it is neither a program for this machine nor a script that begins with '#!'."),
         LaunchStage.Execute when error is Libc.E2Big => new JobFailure(FailureKind.ProgramNotFound, $"The program '{program}' cannot be run: its arguments and its environment together are longer than the system allows (one of 128 KiB, or 2 MiB in all)."),

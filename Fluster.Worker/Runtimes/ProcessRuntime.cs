@@ -36,6 +36,9 @@ internal sealed class ProcessRuntime : IJobRuntime, IAsyncDisposable
 
     public required PortPool Ports { get; init; }
 
+    /// <summary>Gives each attempt a user of its own; null: all run as the worker's user, and are not isolated from each other.</summary>
+    public UserPool? Users { get; init; }
+
     public required BlobCache Blobs { get; init; }
 
     public required BundleStore Bundles { get; init; }

@@ -95,6 +95,42 @@ internal static class ProcessTable
         return table.Where(entry => HasMark(entry.Identity.Id, mark));
     }
 
+    /// <summary>The live processes that run as one of these users, or could become it.</summary>
+    public static IEnumerable<ProcessEntry> OfUsers(IEnumerable<ProcessEntry> table, IReadOnlySet<uint> users) =>
+        users.Count == 0 ? [] : table.Where(entry => !entry.IsDead && HasUser(entry.Identity.Id, users));
+
+    /// <summary>By the table itself: the owner of a process's directory is root when the process has hidden its memory.</summary>
+    private static bool HasUser(int id, IReadOnlySet<uint> users)
+    {
+        Span<byte> buffer = stackalloc byte[StatLength];
+        var length = ReadFile($"/proc/{id}/status", buffer);
+        if (length <= 0)
+        {
+            return false;
+        }
+
+        // "Uid:\treal\teffective\tsaved\tof files"
+        var text = buffer[..length];
+        var start = text.IndexOf("\nUid:\t"u8);
+        if (start < 0)
+        {
+            return false;
+        }
+
+        var numbers = text[(start + 6)..];
+        for (var i = 0; i < 4 && Utf8Parser.TryParse(numbers, out uint user, out var read); i++)
+        {
+            if (users.Contains(user))
+            {
+                return true;
+            }
+
+            numbers = numbers[Math.Min(read + 1, numbers.Length)..];
+        }
+
+        return false;
+    }
+
     private static bool HasMark(int id, byte[] mark)
     {
         byte[] environment;

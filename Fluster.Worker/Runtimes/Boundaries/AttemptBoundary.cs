@@ -6,6 +6,15 @@ namespace Fluster.Worker;
 [SupportedOSPlatform("linux")]
 internal abstract class AttemptBoundary
 {
+    private readonly HashSet<uint> _users = [];
+
+    /// <summary>The user that all of the attempt's processes run as, and no other process; 0 when it has none of its own.</summary>
+    public uint User
+    {
+        get => _users.FirstOrDefault();
+        set => _users.Add(value);
+    }
+
     /// <summary>What the launcher is told about where to put a program.</summary>
     public abstract (IsolationMode Mode, string CgroupDirectory) Placement { get; }
 
@@ -26,6 +35,38 @@ internal abstract class AttemptBoundary
     /// <summary>Kills what is inside, once.</summary>
     /// <returns>Whether it is known that nothing is inside any more.</returns>
     public abstract bool KillRound();
+
+    /// <summary>Kills what is inside, and whatever else runs as the attempt's user, once.</summary>
+    /// <returns>Whether nothing is left: the user can be given to another attempt.</returns>
+    public bool KillAll()
+    {
+        if (!KillRound())
+        {
+            return false;
+        }
+
+        var left = OfUser(_users.Count == 0 ? [] : ProcessTable.Read());
+        Kill(left);
+        return left.Count == 0;
+    }
+
+    /// <summary>Every process that is left of the attempt.</summary>
+    public IReadOnlyList<ProcessEntry> Left() => [.. Processes().Concat(OfUser(_users.Count == 0 ? [] : ProcessTable.Read())).DistinctBy(process => process.Identity)];
+
+    /// <summary>Those of <paramref name="table"/> that run as the attempt's user.</summary>
+    protected IReadOnlyList<ProcessEntry> OfUser(IReadOnlyList<ProcessEntry> table) => [.. ProcessTable.OfUsers(table, _users)];
+
+    /// <summary>Stopped first: what is stopped cannot make more while the others are being killed.</summary>
+    protected static void Kill(IReadOnlyList<ProcessEntry> processes)
+    {
+        foreach (var signal in (ReadOnlySpan<int>)[Libc.SigStop, Libc.SigKill])
+        {
+            foreach (var process in processes)
+            {
+                Libc.Signal(process.Identity, signal);
+            }
+        }
+    }
 
     /// <summary>Gives the boundary itself back. It is empty.</summary>
     public virtual void Remove()
@@ -68,8 +109,8 @@ internal sealed class CgroupBoundary(IsolationMode mode, string directory) : Att
 }
 
 /// <summary>
-/// Without control groups: what descends from the attempt's starters, which inherit every orphan of their tree, and what bears the attempt's
-/// mark in its environment. The orphans of a starter that was killed go to the launcher, where nothing else is.
+/// Without control groups: what descends from the attempt's starters, which inherit every orphan of their tree, what bears the attempt's
+/// mark in its environment, and what runs as its user. The orphans of a starter that was killed go to the launcher, where nothing else is.
 /// </summary>
 /// <param name="ward">Whose marks to look for.</param>
 /// <param name="fence">The attempt.</param>
@@ -110,7 +151,7 @@ internal sealed class MarkerBoundary(Ward ward, Fence fence, Func<int?> launcher
     public override IReadOnlyList<ProcessEntry> Processes()
     {
         var table = ProcessTable.Read();
-        var found = Sample(table).Concat(ProcessTable.Marked(table, FlusterEnvironment.AttemptMarker, ward.MarkOf(fence))).ToList();
+        var found = Sample(table).Concat(ProcessTable.Marked(table, FlusterEnvironment.AttemptMarker, ward.MarkOf(fence))).Concat(OfUser(table)).ToList();
         if (Starters.Exists(starter => starter.Program is { Released.IsCompleted: true, IsEmptied: false }) && launcher() is { } parent)
         {
             // Only orphans of killed starters are here beside the starters; their attempts are at their end, whichever they are of.
@@ -140,16 +181,7 @@ internal sealed class MarkerBoundary(Ward ward, Fence fence, Func<int?> launcher
 
         var processes = Processes();
         _emptyScans = processes.Count == 0 ? _emptyScans + 1 : 0;
-
-        // Stopped first: what is stopped cannot make more while the others are being killed.
-        foreach (var signal in (ReadOnlySpan<int>)[Libc.SigStop, Libc.SigKill])
-        {
-            foreach (var process in processes)
-            {
-                Libc.Signal(process.Identity, signal);
-            }
-        }
-
+        Kill(processes);
         return _emptyScans >= 2;
     }
 

@@ -23,6 +23,7 @@ internal sealed unsafe class ForkPlan : IDisposable
             Environment = Texts(request.Environment),
             WorkingDirectory = Text(request.WorkingDirectory),
             CgroupFile = request.Isolation == IsolationMode.Marker ? null : Text(Path.Combine(request.CgroupDirectory, "cgroup.procs")),
+            User = request.User,
             Stdin = stdin,
             Stdout = stdout,
             Stderr = stderr,
@@ -76,6 +77,7 @@ internal sealed unsafe class ForkPlan : IDisposable
         public byte** Environment;
         public byte* WorkingDirectory;
         public byte* CgroupFile;
+        public uint User;
         public int Stdin;
         public int Stdout;
         public int Stderr;
@@ -105,6 +107,11 @@ internal unsafe struct ForkCalls
     public nint Prctl;
     public nint ErrorLocation;
 
+    // Numbers of system calls: the C library's functions of these names would have every thread take part, and a child has none of them.
+    public long SetGroups;
+    public long SetGroup;
+    public long SetUser;
+
     /// <summary>Filled once; lives as long as the process.</summary>
     public static readonly ForkCalls* Table = Resolve();
 
@@ -127,6 +134,11 @@ internal unsafe struct ForkCalls
         table->SignalMask = NativeLibrary.GetExport(library, "pthread_sigmask");
         table->Prctl = NativeLibrary.GetExport(library, "prctl");
         table->ErrorLocation = NativeLibrary.GetExport(library, "__errno_location");
+        (table->SetGroups, table->SetGroup, table->SetUser) = RuntimeInformation.ProcessArchitecture switch // setgroups, setresgid, setresuid
+        {
+            Architecture.X64 => (116, 119, 117),
+            _ => (159, 149, 147), // arm64, and every newer architecture
+        };
         return table;
     }
 }

@@ -24,6 +24,7 @@ internal static unsafe class Forked
     private const int SetMask = 2; // SIG_SETMASK
     private const int SetChildSubreaper = 36; // PR_SET_CHILD_SUBREAPER
     private const int SetName = 15; // PR_SET_NAME
+    private const int SetNoNewPrivileges = 38; // PR_SET_NO_NEW_PRIVS
 
     /// <summary>Has everything compiled and linked now: a child could not.</summary>
     public static void Prepare()
@@ -32,6 +33,7 @@ internal static unsafe class Forked
         _ = Execute(&nothing, -1);
         _ = Start(&nothing, null);
         ExecuteHere(&nothing);
+        Become(&nothing);
         Fail(&nothing, LaunchStage.Fork);
         SetSignals(&nothing, ignore: false);
         CloseAllBut(&nothing, 0);
@@ -185,6 +187,11 @@ internal static unsafe class Forked
 
         SetSignals(plan, ignore: false);
         _ = ((delegate* unmanaged[SuppressGCTransition]<int>)calls->Setsid)();
+        if (plan->User != 0)
+        {
+            Become(plan);
+        }
+
         if (((delegate* unmanaged[SuppressGCTransition]<byte*, int>)calls->Chdir)(plan->WorkingDirectory) != 0)
         {
             Fail(plan, LaunchStage.WorkingDirectory);
@@ -196,6 +203,26 @@ internal static unsafe class Forked
         _ = ((delegate* unmanaged[SuppressGCTransition]<int, int, int>)calls->Dup2)(plan->Stderr, 2);
         _ = ((delegate* unmanaged[SuppressGCTransition]<byte*, byte**, byte**, int>)calls->Execve)(plan->Program, plan->Arguments, plan->Environment);
         Fail(plan, LaunchStage.Execute);
+    }
+
+    /// <summary>Another user, for good: programs that would run as their owner do not, or this user could come by another one's rights.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void Become(ForkPlan.Layout* plan)
+    {
+        var calls = plan->Calls;
+        if (calls == null)
+        {
+            return;
+        }
+
+        long user = plan->User;
+        if (((delegate* unmanaged[SuppressGCTransition]<int, nint, nint, nint, nint, int>)calls->Prctl)(SetNoNewPrivileges, 1, 0, 0, 0) != 0
+            || ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long>)calls->Syscall)(calls->SetGroups, 0, 0, 0) != 0
+            || ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long>)calls->Syscall)(calls->SetGroup, user, user, user) != 0
+            || ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long>)calls->Syscall)(calls->SetUser, user, user, user) != 0)
+        {
+            Fail(plan, LaunchStage.User);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]

@@ -34,6 +34,9 @@ internal sealed record LaunchRequest
 
     public required string WorkingDirectory { get; init; }
 
+    /// <summary>The user that the program runs as, in the group of the same number and in no other; 0: as the launcher.</summary>
+    public uint User { get; init; }
+
     public byte[] ToBytes()
     {
         using var stream = new MemoryStream();
@@ -44,6 +47,7 @@ internal sealed record LaunchRequest
         Write(writer, Arguments);
         Write(writer, Environment);
         writer.Write(WorkingDirectory);
+        writer.Write(User);
         writer.Flush();
         return stream.ToArray();
     }
@@ -59,6 +63,7 @@ internal sealed record LaunchRequest
             Arguments = ReadList(reader),
             Environment = ReadList(reader),
             WorkingDirectory = reader.ReadString(),
+            User = reader.ReadUInt32(),
         };
     }
 
@@ -106,6 +111,7 @@ internal enum LaunchStage
     Boundary = 2,
     WorkingDirectory = 3,
     Execute = 4,
+    User = 5,
 }
 
 /// <summary>One piece of news, as its twelve bytes.</summary>

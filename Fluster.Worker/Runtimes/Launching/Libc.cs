@@ -20,6 +20,7 @@ internal static unsafe partial class Libc
     public const int Enoexec = 8;
     public const int Echild = 10;
     public const int Eagain = 11;
+    public const int Eacces = 13;
     public const int Enospc = 28;
 
     public const short PollIn = 0x1;
@@ -124,6 +125,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int mkfifo(string path, uint mode);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int fchown(int fd, uint user, uint group);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int lchown(string path, uint user, uint group);
 
     [LibraryImport(Library)]
     public static partial uint geteuid();
