@@ -9,7 +9,7 @@ internal sealed class TemporaryDirectory : IDisposable
     {
         if (!OperatingSystem.IsWindows())
         {
-            System.IO.File.SetUnixFileMode(Path, Everybody | UnixFileMode.StickyBit);
+            System.IO.File.SetUnixFileMode(Path, Everybody);
         }
     }
 

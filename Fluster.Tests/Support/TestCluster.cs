@@ -54,7 +54,8 @@ internal sealed class TestCluster : IAsyncDisposable
         return WorkersConnectedAsync();
     }
 
-    public static JobRequest Bash(string script, string name = "test") => new() { Name = name, Entrypoint = JobEntrypoint.Command("bash", "-c", script) };
+    /// <summary>A job of a shell's. What it makes in a test's directory another attempt, with another user, may write to.</summary>
+    public static JobRequest Bash(string script, string name = "test") => new() { Name = name, Entrypoint = JobEntrypoint.Command("bash", "-c", $"umask 0; {script}") };
 
     /// <summary>Returns when every worker that runs has been heard by the controller since it was started.</summary>
     public async Task WorkersConnectedAsync()
