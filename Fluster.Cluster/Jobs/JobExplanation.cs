@@ -53,6 +53,9 @@ public enum PendingCause
 
     /// <summary>It is being stopped and gets no place any more.</summary>
     Stopping = 16,
+
+    /// <summary>It names an image, and no worker that could hold it has a container engine that answers.</summary>
+    ContainerEngine = 17,
 }
 
 /// <summary>Why a job is where it is: what holds it up, who has what it needs, and the smallest change that would let it run.</summary>

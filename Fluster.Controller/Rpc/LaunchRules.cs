@@ -53,7 +53,7 @@ internal static class LaunchRules
         Name = spec.Name,
         Replicas = spec.Replicas * SliceSizeOf(spec),
         SliceSize = SliceSizeOf(spec),
-        Shape = spec.Resources.ToShape(),
+        Shape = spec.Resources.ToShape() with { Container = spec.Environment?.Image is { Length: > 0 } },
         Priority = spec.Priority == V1.Priority.Unspecified ? null : (JobPriority)spec.Priority,
         FailureRetries = spec.Retries.Failures,
         LossRetries = spec.Retries.Preemptions,

@@ -128,13 +128,16 @@ internal sealed partial class WorkerCalls(
         Adoption = from.Length > 0 && from != loop.Current.Meta.ClusterId ? tokens.ForAdoption(worker, from, loop.Current.Meta.ClusterId) : "",
     };
 
+    /// <summary>Among a worker's runtimes: it has a container engine that answers.</summary>
+    private const string ContainerRuntime = "docker";
+
     private static WorkerTraits TraitsOf(V1.WorkerCapabilities? capabilities)
     {
         capabilities ??= new V1.WorkerCapabilities();
         var shape = capabilities.Capacity.ToShape();
         return new WorkerTraits
         {
-            Capacity = shape with { Gpus = Math.Min(shape.Gpus, GpuSet.Most) },
+            Capacity = shape with { Gpus = Math.Min(shape.Gpus, GpuSet.Most), Container = capabilities.Runtimes.Contains(ContainerRuntime) },
             MaxConcurrentJobs = Math.Max(0, capabilities.MaxConcurrentJobs),
             Region = capabilities.Region,
             Capabilities = capabilities.ToByteArray(),

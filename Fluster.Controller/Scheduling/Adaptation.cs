@@ -35,6 +35,12 @@ internal sealed record Adaptation(WorkerRecord Worker, ResourceShape? Shape, IRe
         var capacity = worker.Traits.Capacity;
         var (causes, changes, loss, possible) = (new List<PendingCause>(), new List<string>(), 0L, true);
         var adapted = shape;
+        if (shape.Container && !capacity.Container)
+        {
+            possible = false;
+            Change(PendingCause.ContainerEngine, Whole, $"have a Docker Engine answer on {worker.Id}");
+        }
+
         if (!worker.HasDeviceFor(shape))
         {
             var otherGpus = shape.Gpus > 0 && capacity.Gpus > 0;

@@ -2,7 +2,7 @@ namespace Fluster.Controller;
 
 /// <summary>
 /// What is free on the workers during one pass of the scheduler. What the pass gives away is deducted at once. Workers of one kind (devices,
-/// region, preemptible or not) stand together in blocks, so that looking for room touches few of them.
+/// region, preemptible or not, with an engine for containers or not) stand together in blocks, so that looking for room touches few of them.
 /// </summary>
 internal sealed class Capacity
 {
@@ -160,19 +160,19 @@ internal sealed class Capacity
         (capacity.HasDevice && !shape.HasDevice ? 2 : 0) + (capacity.Preemptible == shape.Preemptible ? 0 : 1);
 
     /// <summary>All of a worker that decides whether a request may go there at all, but for its size.</summary>
-    private readonly record struct Kind(string GpuVariant, string TpuVariant, bool Preemptible, string Region)
+    private readonly record struct Kind(string GpuVariant, string TpuVariant, bool Preemptible, bool Container, string Region)
     {
         public static Kind Of(WorkerRecord worker)
         {
             var capacity = worker.Traits.Capacity;
-            return new Kind(capacity.Gpus > 0 ? capacity.GpuVariant : "", capacity.TpuVariant, capacity.Preemptible, worker.Traits.Region);
+            return new Kind(capacity.Gpus > 0 ? capacity.GpuVariant : "", capacity.TpuVariant, capacity.Preemptible, capacity.Container, worker.Traits.Region);
         }
     }
 
     /// <summary>All of a request that decides the same.</summary>
-    private readonly record struct Wish(string GpuVariant, string TpuVariant, bool Preemptible, string Regions)
+    private readonly record struct Wish(string GpuVariant, string TpuVariant, bool Preemptible, bool Container, string Regions)
     {
-        public static Wish Of(ResourceShape shape) => new(shape.Gpus > 0 ? shape.GpuVariant : "", shape.TpuVariant, shape.Preemptible, shape.Regions);
+        public static Wish Of(ResourceShape shape) => new(shape.Gpus > 0 ? shape.GpuVariant : "", shape.TpuVariant, shape.Preemptible, shape.Container, shape.Regions);
     }
 
     /// <param name="Ranks">Blocks of equally good workers, the best first.</param>

@@ -210,6 +210,9 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
         var more = nearest.Shape is null && nearest.Causes.Contains(PendingCause.Device) ? "" : $", or start a worker with {ShapeText.Of(shape)}";
         return new Finding(cause, cause switch
         {
+            PendingCause.ContainerEngine => usable.Exists(worker => worker.Traits.Capacity.Container)
+                ? "It runs in a container, and the workers that could hold it have no container engine."
+                : "It runs in a container, and no worker has a container engine.",
             PendingCause.Device => $"It needs {ShapeText.Device(shape)}, and {DevicesOf(usable)}.",
             PendingCause.Region => $"It may run in {shape.Regions.Replace(",", " or ", StringComparison.Ordinal)}, and the workers that could hold it are elsewhere ({RegionOf(nearest.Worker)}).",
             PendingCause.Preemptible => "The workers that could hold it can be taken away at any moment, and it does not allow that.",
@@ -330,6 +333,7 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
         {
             return whole.Causes[0] switch
             {
+                PendingCause.ContainerEngine => "has no container engine",
                 PendingCause.Device => $"has {DeviceOf(worker)}",
                 PendingCause.Region => $"is in {RegionOf(worker)}",
                 PendingCause.Preemptible => "can be taken away at any moment",

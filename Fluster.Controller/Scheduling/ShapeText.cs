@@ -16,6 +16,11 @@ internal static class ShapeText
             parts.Add(Device(shape));
         }
 
+        if (shape.Container)
+        {
+            parts.Add("a container engine");
+        }
+
         if (shape.Regions.Length > 0)
         {
             parts.Add($"region {shape.Regions.Replace(",", " or ", StringComparison.Ordinal)}");

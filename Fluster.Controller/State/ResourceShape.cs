@@ -27,6 +27,9 @@ internal sealed record ResourceShape
     /// <summary>Of a request: may run where it can be preempted. Of a worker: can be preempted.</summary>
     public bool Preemptible { get; init; }
 
+    /// <summary>Of a request: runs in a container. Of a worker: has an engine for them that answers.</summary>
+    public bool Container { get; init; }
+
     /// <summary>Regions in which it may run, in order, joined by a comma. Empty: any.</summary>
     public string Regions { get; init; } = "";
 

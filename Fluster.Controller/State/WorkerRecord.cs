@@ -161,6 +161,7 @@ internal sealed record WorkerRecord
     public bool IsOfAKindFor(ResourceShape shape) =>
         HasDeviceFor(shape)
         && (shape.Preemptible || !Traits.Capacity.Preemptible)
+        && (!shape.Container || Traits.Capacity.Container)
         && shape.AllowsRegion(Traits.Region);
 
     /// <summary>Whether its devices are those that the shape names; a shape that names none takes any machine.</summary>

@@ -400,6 +400,7 @@ internal static class Rows
         Gpus = shape.Gpus,
         TpuVariant = shape.TpuVariant,
         Preemptible = shape.Preemptible,
+        Container = shape.Container,
         Regions = shape.Regions,
     };
 
@@ -412,6 +413,7 @@ internal static class Rows
         Gpus = row.Gpus,
         TpuVariant = row.TpuVariant,
         Preemptible = row.Preemptible,
+        Container = row.Container,
         Regions = row.Regions,
     };
 }

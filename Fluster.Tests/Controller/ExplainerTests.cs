@@ -62,6 +62,26 @@ public class ExplainerTests
     }
 
     [Fact]
+    public void NoContainerEngine_IsSaid_AndWhereOneIsButTooSmall()
+    {
+        _lab.Worker("w1", cpu: 8);
+        _lab.Submit("waits", new ResourceShape { CpuMillis = 4000, Container = true });
+
+        var explanation = Expect(
+            PendingCause.ContainerEngine,
+            "It runs in a container, and no worker has a container engine.",
+            "Have a Docker Engine answer on w1, or start a worker with 4 cores, 0 of memory, a container engine.");
+        Assert.Null(explanation.Suggested);
+        Assert.Equal("has no container engine", Assert.Single(explanation.Workers).Reason);
+
+        _lab.Worker("w2", cpu: 2, containers: true);
+        Expect(
+            PendingCause.TooLarge,
+            "No worker has all of what it needs: 4 cores, 0 of memory, a container engine.",
+            "Ask for at most 2 cores, or start a worker with 4 cores, 0 of memory, a container engine.");
+    }
+
+    [Fact]
     public void OtherRegion_And_Preemptible()
     {
         _lab.Worker("e", region: "east");

@@ -20,6 +20,22 @@ public class SchedulerDeviceTests
     }
 
     [Fact]
+    public void Container_GoesOnlyWhereAnEngineIs_AndOthersGoAnywhere()
+    {
+        _lab.Worker("bare", cpu: 8);
+        _lab.Submit("image", new ResourceShape { CpuMillis = 1000, Container = true });
+        Assert.Empty(_lab.Plan());
+
+        _lab.Worker("engine", cpu: 1, containers: true);
+        _lab.Submit("another", new ResourceShape { CpuMillis = 1000, Container = true });
+        _lab.Submit("plain", 1);
+        Assert.Equal(["image on engine", "plain on bare"], _lab.Plan());
+
+        _lab.Worker("engine", cpu: 1); // it is gone
+        Assert.Equal(["plain on bare"], _lab.Plan());
+    }
+
+    [Fact]
     public void Gpu_VariantIsExact_AutoTakesAny()
     {
         _lab.Worker("h", gpus: 2, gpu: "h100");

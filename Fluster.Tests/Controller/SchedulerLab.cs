@@ -10,7 +10,7 @@ internal sealed class SchedulerLab
 
     public ClusterState State => Machine.State;
 
-    public void Worker(string id, long cpu = 4, int jobs = 10, string memory = "4g", int gpus = 0, string gpu = "", string tpu = "", bool preemptible = false, string region = "") =>
+    public void Worker(string id, long cpu = 4, int jobs = 10, string memory = "4g", int gpus = 0, string gpu = "", string tpu = "", bool preemptible = false, string region = "", bool containers = false) =>
         Machine.Apply(new ClusterInput.Hello(
             WorkerId.Parse(id),
             1,
@@ -24,6 +24,7 @@ internal sealed class SchedulerLab
                     GpuVariant = gpus > 0 && gpu.Length == 0 ? "h100" : gpu,
                     TpuVariant = tpu,
                     Preemptible = preemptible,
+                    Container = containers,
                 },
                 MaxConcurrentJobs = jobs,
                 Region = region,

@@ -125,6 +125,37 @@ public class DockerJobTests
         Assert.False(health.Usable);
         Assert.StartsWith($"The Docker Engine at {directory.File("docker.sock")} does not answer: ", health.Detail, StringComparison.Ordinal);
         Assert.True(worker.Health.AcceptsWork);
+
+        var job = await cluster.Client.SubmitAsync(Bash("true"));
+        var plain = await cluster.Client.SubmitAsync(TestCluster.Bash("exit 3"));
+        Assert.Equal(3, (await plain.WaitAsync(TimeSpan.FromSeconds(30))).ExitCode); // the worker takes what is not for a container
+        var explanation = await cluster.Client.ExplainAsync(job.Id);
+        Assert.Equal((PendingCause.ContainerEngine, "It runs in a container, and no worker has a container engine."), (explanation.Cause, explanation.Reason));
+        Assert.Equal(JobState.Pending, (await job.GetStatusAsync()).State);
+    }
+
+    [EngineFact]
+    public async Task EngineThatComesAndGoes_JobsAreGivenOnlyWhileItAnswers()
+    {
+        using var directory = new TemporaryDirectory();
+        var socket = directory.File("docker.sock");
+        await using var cluster = await TestCluster.StartAsync(workerSettings: new Dictionary<string, string?>(StringComparer.Ordinal) { ["Fluster__Worker__DockerSocket"] = socket });
+        var first = await cluster.Client.SubmitAsync(Bash("exit 3"));
+        Assert.Equal(PendingCause.ContainerEngine, (await cluster.Client.ExplainAsync(first.Id)).Cause);
+
+        File.CreateSymbolicLink(socket, TestEngine.Socket);
+        Assert.Equal(3, (await first.WaitAsync(TimeSpan.FromSeconds(60))).ExitCode);
+
+        File.Delete(socket);
+        await Eventually.True(
+            async () =>
+            {
+                var second = await cluster.Client.SubmitAsync(Bash("sleep 1"));
+                var cause = (await cluster.Client.ExplainAsync(second.Id)).Cause;
+                await second.TerminateAsync();
+                return cause == PendingCause.ContainerEngine;
+            },
+            () => "the worker says that its engine is away");
     }
 
     [EngineFact(TestEngine.WorkerImage)]

@@ -19,6 +19,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     private readonly DockerRuntime _containers;
     private readonly WorkerGuard _guard;
     private readonly AttemptUsers _users;
+    private volatile bool _saidContainers;
     private readonly ControllerLink _link;
     private readonly LogSender _logs;
 
@@ -150,6 +151,11 @@ internal sealed class WorkerParts : IAsyncDisposable
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             await _containers.ProbeAsync(cancellationToken);
+            if (_containers.State.Usable != _saidContainers)
+            {
+                _link.Reopen(); // jobs in containers are placed by what Hello says
+            }
+
             Loop.Post(new WorkerEvent.HealthTaken(Health()));
         }
     }
@@ -179,6 +185,7 @@ internal sealed class WorkerParts : IAsyncDisposable
 
     private V1.WorkerHello Hello(string id, ClusterMemory memory, Isolation isolation)
     {
+        _saidContainers = _containers.State.Usable;
         var cluster = Loop.Cluster;
         var hello = new V1.WorkerHello
         {
@@ -186,7 +193,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Epoch = cluster?.Epoch ?? 0,
             WorkerId = id,
             Incarnation = memory.Incarnation,
-            Capabilities = _machine.Capabilities(isolation.Name, _containers.State.Usable),
+            Capabilities = _machine.Capabilities(isolation.Name, _saidContainers),
             ProtocolVersion = ProtocolVersion.Current,
         };
         hello.Holdings.AddRange(Loop.Holdings);

@@ -34,6 +34,9 @@ internal sealed partial class ControllerLink(
         _session?.Ended.Cancel();
     }
 
+    /// <summary>Begins a new link, whose Hello says what has changed about this machine.</summary>
+    public void Reopen() => _session?.Ended.Cancel();
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
