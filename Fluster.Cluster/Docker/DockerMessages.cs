@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Fluster.Cluster;
@@ -54,6 +55,18 @@ internal sealed record DockerHostConfig
     public IReadOnlyList<DockerMount> Mounts { get; init; } = [];
 
     public DockerLogConfig? LogConfig { get; init; }
+
+    /// <summary>Null: none.</summary>
+    public IReadOnlyList<DockerDeviceRequest>? DeviceRequests { get; init; }
+}
+
+/// <summary>Devices that the container gets, and no others; inside they are numbered from 0.</summary>
+/// <param name="DeviceIDs">By their numbers on the engine's machine.</param>
+/// <param name="Capabilities">What the driver has to be able to do: one of these sets.</param>
+internal sealed record DockerDeviceRequest(IReadOnlyList<string> DeviceIDs, IReadOnlyList<IReadOnlyList<string>> Capabilities)
+{
+    /// <summary>GPUs, with what programs need of their driver.</summary>
+    public static DockerDeviceRequest Gpus(IEnumerable<int> indices) => new([.. indices.Select(index => index.ToString(CultureInfo.InvariantCulture))], [["gpu"]]);
 }
 
 /// <summary>A file or directory of this machine, seen inside.</summary>

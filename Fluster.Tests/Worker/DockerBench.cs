@@ -18,7 +18,7 @@ internal sealed class DockerBench : IAsyncDisposable
     private readonly ConcurrentDictionary<Fence, LogSpool> _logs = [];
     private readonly DescriptorPump _pump = new(TimeProvider.System, NullLogger<DescriptorPump>.Instance);
 
-    public DockerBench()
+    public DockerBench(TimeSpan? unkillableAfter = null)
     {
         Ward = new Ward(Ward.NewId(), "") { EngineFile = Ward.EngineFileIn(_directory.Path) };
         var blobs = new BlobCache(_directory.File("blobs"), (_, _, _) => throw new InvalidOperationException("There are no blobs."));
@@ -33,6 +33,7 @@ internal sealed class DockerBench : IAsyncDisposable
             JobHostPath = "",
             ClusterId = () => "cluster-a",
             Logger = NullLogger.Instance,
+            UnkillableAfter = unkillableAfter ?? TimeSpan.FromSeconds(60),
             Surroundings = new WorkerSurroundings
             {
                 WorkerId = "worker-1",
@@ -101,7 +102,11 @@ internal sealed class DockerBench : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await WardContainers.RemoveAsync(Engine, WardContainers.WardLabel, Ward.Id, new HashSet<string>(StringComparer.Ordinal), CancellationToken.None);
+        if (!_logs.IsEmpty)
+        {
+            await WardContainers.RemoveAsync(Engine, WardContainers.WardLabel, Ward.Id, new HashSet<string>(StringComparer.Ordinal), CancellationToken.None);
+        }
+
         Runtime.Dispose();
         _pump.Dispose();
         foreach (var log in _logs.Values)

@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using System.Text.Json;
 using Fluster.Cluster;
 using Fluster.Worker;
 using V1 = Fluster.Cluster.V1;
@@ -23,6 +24,24 @@ public class DockerRuntimeTests
         Assert.Equal((3, "before"), (three.ExitCode, three.LastLines.Single()));
         Assert.Empty(await bench.ContainersAsync());
         Assert.False(Directory.EnumerateFileSystemEntries(bench.WorkDirectory).Any());
+    }
+
+    [Fact]
+    public async Task Request_OfAnAttemptWithGpus_NamesThemByIndex()
+    {
+        await using var bench = new DockerBench();
+
+        var with = Request(1, 3);
+        Assert.Equal("""[{"DeviceIDs":["1","3"],"Capabilities":[["gpu"]]}]""", with.GetProperty("HostConfig").GetProperty("DeviceRequests").GetRawText());
+        Assert.Contains("CUDA_VISIBLE_DEVICES=0,1", with.GetProperty("Env").EnumerateArray().Select(variable => variable.GetString())); // inside they are numbered from 0
+        Assert.False(Request().GetProperty("HostConfig").TryGetProperty("DeviceRequests", out _));
+
+        JsonElement Request(params int[] gpus)
+        {
+            var spec = DockerBench.Bash("true", spec => spec.GpuIndices.AddRange(gpus));
+            var plan = new ContainerPlan(spec, new Fence(1), bench.Runtime, new AttemptDirectory(bench.WorkDirectory), new DockerImage("sha256:1", Config: null), new Dictionary<string, int>(StringComparer.Ordinal));
+            return JsonSerializer.SerializeToElement(plan.Request(), DockerJson.Default.DockerContainerRequest);
+        }
     }
 
     [EngineFact]

@@ -8,6 +8,9 @@ internal static class JobVariables
     /// <summary>Of the memory that a job asked for, what the heap of a .NET program may have: the rest is for everything else in the process.</summary>
     private const int HeapPercent = 90;
 
+    /// <summary>The variable that says which GPUs a program sees.</summary>
+    public const string VisibleGpus = "CUDA_VISIBLE_DEVICES";
+
     /// <param name="spec">The attempt.</param>
     /// <param name="fence">Its fence.</param>
     /// <param name="worker">What is the same for every attempt here.</param>
@@ -47,7 +50,7 @@ internal static class JobVariables
         // Which GPUs are the attempt's own; on a machine with some, a job without any sees none.
         if (spec.GpuIndices.Count > 0 || worker.HasGpus)
         {
-            variables["CUDA_VISIBLE_DEVICES"] = string.Join(',', spec.GpuIndices);
+            variables[VisibleGpus] = string.Join(',', spec.GpuIndices);
         }
 
         Set(variables, "TRACEPARENT", spec.Trace?.Traceparent);

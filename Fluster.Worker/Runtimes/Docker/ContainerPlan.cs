@@ -76,6 +76,11 @@ internal sealed class ContainerPlan(
     public DockerContainerRequest Request()
     {
         var variables = JobVariables.Of(spec, fence, runtime.Surroundings, ports, runtime.Ward.MarkOf(fence));
+        if (spec.GpuIndices.Count > 0)
+        {
+            variables[JobVariables.VisibleGpus] = string.Join(',', Enumerable.Range(0, spec.GpuIndices.Count)); // those that it has, as they are numbered inside
+        }
+
         if (IsDotnet)
         {
             variables.TryAdd("DOTNET_NOLOGO", "1");
@@ -112,6 +117,7 @@ internal sealed class ContainerPlan(
                 CapDrop = ["ALL"],
                 SecurityOpt = ["no-new-privileges"],
                 Mounts = _mounts,
+                DeviceRequests = spec.GpuIndices.Count > 0 ? [DockerDeviceRequest.Gpus(spec.GpuIndices)] : null,
                 LogConfig = new DockerLogConfig("none"), // the worker's spool has it
             },
         };

@@ -10,9 +10,6 @@ internal sealed partial class DockerAttempt : AttemptRun
     private const int FirstSignalCode = 129;
     private const int LastSignalCode = 128 + 31;
 
-    /// <summary>How long a container may outlive SIGKILL before somebody is told.</summary>
-    private static readonly TimeSpan s_unkillable = TimeSpan.FromSeconds(60);
-
     /// <summary>Between two requests to an engine that does not answer or cannot do it now.</summary>
     private static readonly TimeSpan s_again = TimeSpan.FromMilliseconds(500);
 
@@ -24,6 +21,8 @@ internal sealed partial class DockerAttempt : AttemptRun
     private volatile bool _created;
     private volatile bool _started;
     private bool _outputLost;
+    private IReadOnlyList<int> _undead = [];
+    private long? _endingSince;
 
     public DockerAttempt(Fence fence, V1.AttemptSpec spec, DockerRuntime runtime, AttemptLog log, AttemptDirectory directory, Action<WorkerEvent> report)
         : base(fence, spec, log, directory, report, runtime.Time, runtime.Logger)
@@ -154,9 +153,9 @@ internal sealed partial class DockerAttempt : AttemptRun
     /// <summary>Returns when the container does not run.</summary>
     private async Task KillAsync(Task<int?> exit)
     {
-        var since = _runtime.Time.GetTimestamp();
         while (!exit.IsCompleted)
         {
+            _endingSince ??= _runtime.Time.GetTimestamp();
             try
             {
                 await Engine.KillAsync(_name, "SIGKILL", CancellationToken.None);
@@ -167,7 +166,7 @@ internal sealed partial class DockerAttempt : AttemptRun
             }
 
             await Task.WhenAny(exit, Task.Delay(s_again, _runtime.Time));
-            NoteProblem(since);
+            NoteProblem();
         }
     }
 
@@ -242,8 +241,8 @@ internal sealed partial class DockerAttempt : AttemptRun
     {
         if (_created)
         {
-            var since = _runtime.Time.GetTimestamp();
-            while (!await UntilAnsweredAsync(() => RemoveAsync(since)))
+            _endingSince ??= _runtime.Time.GetTimestamp();
+            while (!await UntilAnsweredAsync(RemoveAsync))
             {
                 await Task.Delay(s_again, _runtime.Time);
             }
@@ -263,7 +262,7 @@ internal sealed partial class DockerAttempt : AttemptRun
     }
 
     /// <summary>Removes the container. What the engine cannot do now is tried again.</summary>
-    private async Task<bool> RemoveAsync(long since)
+    private async Task<bool> RemoveAsync()
     {
         try
         {
@@ -272,23 +271,35 @@ internal sealed partial class DockerAttempt : AttemptRun
         catch (DockerEngineException exception) when (exception.Status is not null)
         {
             Log.EngineFailed(_runtime.Logger, exception.Message, Fence);
-            NoteProblem(since);
+            NoteProblem();
             return false;
         }
     }
 
-    private void NoteProblem(long since)
+    /// <summary>Says what is wrong when the container was to end long ago.</summary>
+    private void NoteProblem()
     {
-        if (_runtime.Time.GetElapsedTime(since) > s_unkillable)
+        if (_endingSince is not { } since || _runtime.Time.GetElapsedTime(since) <= _runtime.UnkillableAfter)
         {
-            Problem = $"Attempt {Fence}: the Docker Engine does not end or does not remove the container {_name}.";
+            return;
+        }
+
+        Problem = $"Attempt {Fence}: the Docker Engine does not end or does not remove the container {_name}.";
+
+        // Its first process has the mark for as long as it lives. None: nothing runs that could hold anything, only the engine has yet to say so.
+        var left = ProcessTable.Marked(ProcessTable.Read(), FlusterEnvironment.AttemptMarker, _runtime.Ward.MarkOf(Fence)).Where(process => !process.IsDead).Select(process => process.Identity.Id).ToList();
+        if (left.Count > 0 && !left.SequenceEqual(_undead))
+        {
+            _undead = left;
+            var processes = string.Join(", ", left);
+            Log.Unkillable(_runtime.Logger, Fence, processes);
+            Report(new WorkerEvent.Undead(Fence, Completed(new AttemptEnd { At = default, Failure = new JobFailure(FailureKind.WorkerFault, $"SIGKILL does not end process {processes}.") }), left));
         }
     }
 
     /// <summary>Asks until the engine answers, whatever it answers.</summary>
     private async Task<T> UntilAnsweredAsync<T>(Func<Task<T>> ask)
     {
-        var since = _runtime.Time.GetTimestamp();
         while (true)
         {
             try
@@ -298,7 +309,7 @@ internal sealed partial class DockerAttempt : AttemptRun
             catch (DockerEngineException exception) when (exception.Status is null or >= System.Net.HttpStatusCode.InternalServerError)
             {
                 Log.EngineFailed(_runtime.Logger, exception.Message, Fence);
-                NoteProblem(since);
+                NoteProblem();
                 await Task.Delay(s_again, _runtime.Time);
             }
         }
@@ -308,6 +319,9 @@ internal sealed partial class DockerAttempt : AttemptRun
     {
         [LoggerMessage(262, LogLevel.Warning, "{Reason} (attempt {Fence}; tried again)")]
         public static partial void EngineFailed(ILogger logger, string reason, Fence fence);
+
+        [LoggerMessage(264, LogLevel.Error, "Processes of attempt {Fence} do not end although their container was killed: {ProcessIds}. Its capacity stays taken.")]
+        public static partial void Unkillable(ILogger logger, Fence fence, string processIds);
 
         [LoggerMessage(263, LogLevel.Warning, "The output of attempt {Fence} broke off: {Reason}")]
         public static partial void OutputLost(ILogger logger, string reason, Fence fence);

@@ -45,6 +45,9 @@ internal sealed partial class DockerRuntime(DockerEngine engine, string workDire
 
     public required ILogger Logger { get; init; }
 
+    /// <summary>How long a container may outlive SIGKILL before its attempt counts as ended without it.</summary>
+    public TimeSpan UnkillableAfter { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Whether attempts can be run now, and by what, or why not.</summary>
     public (bool Usable, string Detail) State { get; private set; } = (false, "The Docker Engine was not asked yet.");
 
