@@ -10,6 +10,9 @@ internal static partial class DurableFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    /// <summary>O_RDONLY | O_CLOEXEC: a program that is started meanwhile does not inherit it. Linux has this number everywhere; that of O_DIRECTORY depends on the processor.</summary>
+    private static readonly int s_readOnly = OperatingSystem.IsLinux() ? 0x80000 : OperatingSystem.IsMacOS() ? 0x1000000 : 0;
+
     /// <summary>Writes or replaces a small file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="content">All of its content.</param>
@@ -56,7 +59,7 @@ internal static partial class DurableFile
             return;
         }
 
-        var descriptor = Open(directory, 0);
+        var descriptor = Open(directory, s_readOnly);
         if (descriptor < 0)
         {
             throw new IOException($"'{directory}' cannot be opened to flush it (error {Marshal.GetLastPInvokeError()}).");

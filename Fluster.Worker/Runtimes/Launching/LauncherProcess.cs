@@ -51,7 +51,7 @@ internal sealed unsafe class LauncherProcess : IDisposable
 
         fixed (byte* path = "/dev/null\0"u8)
         {
-            using var launcher = new LauncherProcess(control: 0, Libc.Check(Libc.open(path, 0x80002 /* O_RDWR | O_CLOEXEC */), "open /dev/null"));
+            using var launcher = new LauncherProcess(control: 0, Libc.Check(Libc.open(path, Libc.ReadWrite | Libc.CloseOnExec), "open /dev/null"));
             new Thread(launcher.Reap) { IsBackground = true, Name = "reaper" }.Start();
             launcher.Serve();
         }
@@ -152,7 +152,7 @@ internal sealed unsafe class LauncherProcess : IDisposable
     /// <summary>A child that is born in its group is there before it runs. A kernel before 5.7 cannot; such a child enters by itself.</summary>
     private static int ForkIntoCgroup(LaunchRequest request, ForkPlan plan)
     {
-        var directory = Libc.open(plan.Text(request.CgroupDirectory), 0x90000 /* O_RDONLY | O_DIRECTORY | O_CLOEXEC */);
+        var directory = Libc.open(plan.Text(request.CgroupDirectory), Libc.CloseOnExec /* O_RDONLY; the number of O_DIRECTORY depends on the processor */);
         if (directory < 0)
         {
             return Forked.Execute(plan.Data, -1);

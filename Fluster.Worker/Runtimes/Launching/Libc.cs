@@ -3,7 +3,7 @@ using System.Runtime.Versioning;
 
 namespace Fluster.Worker;
 
-/// <summary>The calls of the C library that .NET has no words for. Linux, 64 bit; numbers are the same on x64 and arm64.</summary>
+/// <summary>The calls of the C library that .NET has no words for. Linux, 64 bit; the numbers here are the same on x64 and arm64, as those of some other flags of open are not.</summary>
 [SupportedOSPlatform("linux")]
 internal static unsafe partial class Libc
 {
@@ -29,9 +29,11 @@ internal static unsafe partial class Libc
 
     public const int WaitNoHang = 1;
 
+    public const int ReadWrite = 2; // O_RDWR
+    public const int CloseOnExec = 0x80000; // O_CLOEXEC and SOCK_CLOEXEC
+
     private const string Library = "libc";
 
-    private const int CloseOnExec = 0x80000; // O_CLOEXEC and SOCK_CLOEXEC
     private const int NonBlocking = 0x800;
 
     private const int PidfdOpen = 434;
@@ -115,7 +117,7 @@ internal static unsafe partial class Libc
         var name = Marshal.StringToCoTaskMemUTF8(path);
         try
         {
-            return Check(open((byte*)name, 2 /* O_RDWR: also a writer, so that others may come and go */ | NonBlocking | CloseOnExec), "open");
+            return Check(open((byte*)name, ReadWrite /* also a writer, so that others may come and go */ | NonBlocking | CloseOnExec), "open");
         }
         finally
         {
