@@ -31,7 +31,7 @@ internal static class ClusterCommands
                 ("up for", Words.Time(status.Uptime)),
                 ("start number", status.Epoch.ToString()),
                 ("endpoints in", status.Registry),
-                ("workers", status.Workers.ToString()),
+                ("workers", status.MassSilence ? $"{status.Workers}, most of them silent at once: none is given up for four times as long as usual" : status.Workers.ToString()),
                 ("jobs", status.JobsByState.Count == 0 ? "none" : string.Join(", ", status.JobsByState.Select(state => $"{state.Value} {state.Key}"))));
             return 0;
         });

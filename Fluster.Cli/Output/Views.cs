@@ -167,6 +167,9 @@ internal sealed record ClusterView
 
     public int Workers { get; init; }
 
+    /// <summary>Most of them fell silent at once: none is given up for now.</summary>
+    public bool MassSilence { get; init; }
+
     public required IReadOnlyDictionary<string, long> JobsByState { get; init; }
 
     public static ClusterView From(string address, V1.GetClusterStatusResponse status) => new()
@@ -179,6 +182,7 @@ internal sealed record ClusterView
         Epoch = status.Epoch,
         Registry = status.Registry,
         Workers = status.Workers,
+        MassSilence = status.MassSilence,
         JobsByState = new SortedDictionary<string, long>(status.JobsByState, StringComparer.Ordinal),
     };
 }

@@ -8,7 +8,7 @@ internal static class StatusPage
         Fluster {status.Version}
         cluster   {status.ClusterId}, epoch {status.Epoch}
         up        {status.Uptime.ToTimeSpan():d\.hh\:mm\:ss}
-        workers   {status.Workers}
+        workers   {status.Workers}{(status.MassSilence ? ", most of them silent: none is given up for now" : "")}
         endpoints in {status.Registry}
         jobs      {(status.JobsByState.Count == 0 ? "none" : string.Join(", ", status.JobsByState.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Value} {pair.Key}")))}
 

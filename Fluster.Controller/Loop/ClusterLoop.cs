@@ -77,6 +77,7 @@ internal sealed partial class ClusterLoop : IDisposable
     /// <summary>Finds jobs of <see cref="Current"/> by id.</summary>
     public JobDirectory Directory { get; }
 
+    /// <summary>Most workers fell silent at once, which is taken for the network's doing: losses wait.</summary>
     public bool MassSilence => _core.MassSilence;
 
     public ClusterNow Now() => _clock.Now();

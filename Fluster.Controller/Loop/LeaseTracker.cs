@@ -19,9 +19,10 @@ internal sealed class LeaseTracker(LeaseSettings settings)
     private const int SayAgain = 10;
 
     private readonly SortedDictionary<long, Lease> _leases = [];
+    private volatile bool _massSilence;
 
-    /// <summary>Most workers are silent at once: nobody is given up for now.</summary>
-    public bool MassSilence { get; private set; }
+    /// <summary>Most workers are silent at once: nobody is given up for now. Any thread may ask.</summary>
+    public bool MassSilence => _massSilence;
 
     /// <summary>A frame of this incarnation arrived, or the worker is known from before the start.</summary>
     public void Heard(long workerUid, ulong incarnation)
@@ -48,8 +49,8 @@ internal sealed class LeaseTracker(LeaseSettings settings)
             }
         }
 
-        MassSilence = counted >= FewestForMassSilence && silent * 2 > counted;
-        var lostAfter = MassSilence ? settings.LostAfter * MassSilencePatience : settings.LostAfter;
+        _massSilence = counted >= FewestForMassSilence && silent * 2 > counted;
+        var lostAfter = _massSilence ? settings.LostAfter * MassSilencePatience : settings.LostAfter;
         List<ClusterInput.Silence>? found = null;
         foreach (var (uid, lease) in _leases)
         {

@@ -24,6 +24,7 @@ internal sealed class ClusterCalls(ClusterLoop loop, EndpointProjection projecti
             Registry = projection.Description,
             Workers = state.Workers.Ascending().Count(worker => worker.State != WorkerState.Lost),
             HttpAddress = addresses.Http,
+            MassSilence = loop.MassSilence,
         };
         foreach (var group in state.Jobs.Ascending().CountBy(job => job.State).OrderBy(count => count.Key))
         {
