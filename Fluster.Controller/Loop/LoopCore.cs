@@ -87,9 +87,6 @@ internal sealed class LoopCore
             case ClusterInput.OpenRegistration or ClusterInput.HearRegistration:
                 _registrations.Heard(result.Subject);
                 break;
-            case ClusterInput.EndRegistration end:
-                _registrations.Ended(end.RegistrationUid);
-                break;
         }
 
         return result;
@@ -138,6 +135,14 @@ internal sealed class LoopCore
         Batch = new Batch();
         _effects = [];
         Published = _view.ToState();
+        foreach (var (uid, registration) in batch.Registrations)
+        {
+            if (registration is null or { Ended: true })
+            {
+                _registrations.Ended(uid); // not before: one whose end is forgotten with its batch ends at the next tick
+            }
+        }
+
         return effects;
     }
 
@@ -149,7 +154,7 @@ internal sealed class LoopCore
         _following.Clear();
         _view.Reset(Published);
 
-        // A registration whose end was forgotten with the batch is to end again, and one that never was has no lease.
+        // A registration that never was has no lease.
         _registrations.Reset(Published.Registrations.Ascending().Where(registration => !registration.Ended).Select(registration => registration.Uid));
     }
 }

@@ -58,7 +58,7 @@ internal static class ClusterInvariants
     {
         foreach (var attempt in after.Attempts.Ascending().Where(attempt => before.Attempts.Find(attempt.Uid) is null))
         {
-            Assert.True(attempt.Uid >= before.Meta.NextAttempt && attempt.Fence.Epoch == after.Meta.Epoch, $"Fence {attempt.Fence} was given before.");
+            Assert.True(attempt.Uid >= before.Meta.NextAttempt && attempt.Fence.Epoch >= before.Meta.Epoch && attempt.Fence.Epoch <= after.Meta.Epoch, $"Fence {attempt.Fence} was given before.");
         }
 
         foreach (var task in after.Tasks.Ascending())

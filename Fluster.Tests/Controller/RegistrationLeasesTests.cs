@@ -1,3 +1,4 @@
+using Fluster.Cluster;
 using Fluster.Controller;
 
 namespace Fluster.Tests;
@@ -37,5 +38,25 @@ public class RegistrationLeasesTests
         _leases.Reset([1]);
         _leases.Tick();
         Assert.Equal([1], _leases.Tick());
+    }
+
+    [Fact]
+    public void Lost_AndTheDiskTookNothing_EndsAtTheNextTick_NotALeaseLater()
+    {
+        var core = new LoopCore(
+            new ClusterState { Meta = new ClusterMeta { ClusterId = "lab", Epoch = 1 } }, new JobDirectory(), new LeaseSettings(RegistrationLostAfter: 3), ClusterMachine.Step);
+        var now = new ClusterNow(1_000, 1_000);
+        core.Apply(new ClusterInput.OpenRegistration(RegistrationId.Parse("r"), Namespace.Default), now);
+        core.Keep(out _);
+        core.TickLeases(now);
+        core.TickLeases(now);
+        core.TickLeases(now);
+        Assert.Single(core.Batch.Registrations);
+
+        core.Forget();
+        core.TickLeases(now);
+        core.Keep(out _);
+
+        Assert.True(Assert.Single(core.Published.Registrations.Ascending()).Ended);
     }
 }

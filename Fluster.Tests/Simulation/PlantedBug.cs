@@ -14,4 +14,6 @@ internal enum PlantedBug
     UnsortedEffects,
     LeaseByWallClock,
     FenceReusedAfterRestart,
+    ExclusiveForgotten,
+    SilentRegistrationKept,
 }

@@ -19,6 +19,8 @@ public class PlantedBugTests(ITestOutputHelper output)
     [InlineData(nameof(PlantedBug.UnsortedEffects))]
     [InlineData(nameof(PlantedBug.LeaseByWallClock))]
     [InlineData(nameof(PlantedBug.FenceReusedAfterRestart))]
+    [InlineData(nameof(PlantedBug.ExclusiveForgotten))]
+    [InlineData(nameof(PlantedBug.SilentRegistrationKept))]
     public void PlantedBug_IsFound(string name)
     {
         var bug = Enum.Parse<PlantedBug>(name);

@@ -16,6 +16,8 @@ internal static class PlantedRules
         PlantedBug.EndpointOutlivesAttempt => KeepEndpoints,
         PlantedBug.RetryCountedTwice => CountRetriesTwice,
         PlantedBug.UnsortedEffects => ShuffleEffects,
+        PlantedBug.ExclusiveForgotten => ForgetExclusive,
+        PlantedBug.SilentRegistrationKept => KeepSilentRegistrations,
         PlantedBug.LeaseByWallClock => new WallClockLeases().Step,
         _ => null,
     };
@@ -98,6 +100,12 @@ internal static class PlantedRules
 
         return result;
     }
+
+    private static StepResult ForgetExclusive(ClusterView view, ClusterInput input, ClusterNow now) =>
+        ClusterMachine.Step(view, input is ClusterInput.SubmitJob submit ? submit with { Terms = submit.Terms with { Exclusive = false } } : input, now);
+
+    private static StepResult KeepSilentRegistrations(ClusterView view, ClusterInput input, ClusterNow now) =>
+        input is ClusterInput.EndRegistration { Lost: true } ? new StepDraft(view, now).Accepted() : ClusterMachine.Step(view, input, now);
 
     /// <summary>In the order in which a hash table of objects has them: another one in every run.</summary>
     private static StepResult ShuffleEffects(ClusterView view, ClusterInput input, ClusterNow now)

@@ -9,6 +9,7 @@ internal sealed class SimulatedClients(SimulatedWorld world)
     private const int AnswerTimeout = 4_000;
 
     private readonly SimulatedJobs _jobs = new(world.Dice);
+    private readonly Dictionary<EndpointId, EndpointOwner> _registered = [];
     private int _endpoints;
     private int _waiting;
     private bool _isOver;
@@ -18,6 +19,9 @@ internal sealed class SimulatedClients(SimulatedWorld world)
 
     /// <summary>Jobs whose stop was acknowledged.</summary>
     public SortedSet<long> Stopped { get; } = [];
+
+    /// <summary>A revocation of tokens was acknowledged.</summary>
+    public bool HasRevoked { get; private set; }
 
     public bool IsIdle => _isOver && _waiting == 0;
 
@@ -36,10 +40,39 @@ internal sealed class SimulatedClients(SimulatedWorld world)
     /// <summary>What the attempts of a job do.</summary>
     public ProgramPlan PlanOf(string jobId) => _jobs.PlanOf(jobId);
 
-    public void Register(Fence owner)
+    public void Register(Fence owner) => Register(EndpointId.Parse($"e{++_endpoints}"), new EndpointOwner(owner));
+
+    public void Register(EndpointId endpoint, EndpointOwner owner)
     {
-        var endpoint = EndpointId.Parse($"e{++_endpoints}");
-        Call(new ClusterInput.RegisterEndpoint(endpoint, Namespace.Default, $"n{world.Dice.Roll(3)}", "host:1", [], new EndpointOwner(owner)), "a registration arrives", world.Dice.Chance(20) ? 6_000 : 20, _ => { });
+        var input = new ClusterInput.RegisterEndpoint(endpoint, Namespace.Default, $"n{world.Dice.Roll(3)}", "host:1", [], owner);
+        Call(input, "an endpoint arrives", owner.Registration is null && world.Dice.Chance(20) ? 6_000 : 20, envelope =>
+        {
+            if (envelope is { Fault: null, Result.Rejection: null })
+            {
+                _registered[endpoint] = owner;
+            }
+        });
+    }
+
+    public void Unregister(EndpointId endpoint)
+    {
+        _registered.Remove(endpoint);
+        Call(new ClusterInput.UnregisterEndpoint(endpoint, Namespace.Default), "an endpoint is taken back", 20, _ => _registered.Remove(endpoint));
+    }
+
+    /// <summary>An acknowledged endpoint is there for as long as its owner is.</summary>
+    public void EndpointsAreThere(ClusterState state)
+    {
+        foreach (var (endpoint, owner) in _registered)
+        {
+            var lives = owner.Registration is { } id
+                ? state.Registrations.Ascending().Any(registration => registration.Id == id && !registration.Ended)
+                : state.Attempt(owner.Fence) is { IsLive: true };
+            if (lives && !state.Endpoints.All.Any(known => known.Id == endpoint && known.Owner == owner))
+            {
+                throw new InvariantViolatedException($"Endpoint {endpoint} was acknowledged, its owner lives, and it is not there.");
+            }
+        }
     }
 
     public void SubmitChild(Fence parent)
@@ -71,6 +104,24 @@ internal sealed class SimulatedClients(SimulatedWorld world)
         }
     }
 
+    /// <summary>Somebody revokes tokens, or takes over the workers of another cluster.</summary>
+    public void Administer()
+    {
+        if (!world.Controller.IsUp)
+        {
+            return;
+        }
+
+        if (world.Dice.Chance(60))
+        {
+            Call(new ClusterInput.RevokeTokens(Namespace.Default), "a revocation arrives", 20, envelope => HasRevoked |= envelope is { Fault: null, Result.Rejection: null });
+            return;
+        }
+
+        var meta = world.Controller.Loop.Current.Meta;
+        Call(new ClusterInput.AdoptWorkers($"other-{world.Dice.Roll(3)}", meta.Epoch + world.Dice.Roll(3), meta.NextAttempt + world.Dice.Roll(3)), "an adoption arrives", 20, _ => { });
+    }
+
     private void DoSomething()
     {
         if (_isOver)
@@ -85,6 +136,14 @@ internal sealed class SimulatedClients(SimulatedWorld world)
         else if (Acknowledged.Count > 0 && world.Dice.Chance(40))
         {
             Stop(world.Dice.Any(Acknowledged.Values.ToList()));
+        }
+        else if (Acknowledged.Count > 0 && world.Dice.Chance(10))
+        {
+            StopWithin(world.Dice.Any(Acknowledged.Values.ToList()));
+        }
+        else if (world.Dice.Chance(10))
+        {
+            Call(new ClusterInput.TerminateUnknown(_jobs.NextId, Namespace.Default), "a stop of an unknown job arrives", 20, _ => { });
         }
 
         world.After(world.Dice.Between(100, 3_000), null, "a user does something", DoSomething);
@@ -148,13 +207,39 @@ internal sealed class SimulatedClients(SimulatedWorld world)
         });
     }
 
+    private void StopWithin(long job)
+    {
+        if (!world.Controller.IsUp || world.Controller.Loop.Current.Jobs is not { } jobs || jobs.Find(job) is not { } root)
+        {
+            return;
+        }
+
+        var meant = Acknowledged.Values.Where(uid => jobs.Find(uid) is { } each && each.Id.IsWithin(root.Id)).ToList();
+        world.Trace.Note($"a user wants everything within {root.Id} stopped: {meant.Count} jobs");
+        Call(new ClusterInput.StopWithin(root.Id, Namespace.Default, KillCause.User), "a stop of a tree arrives", 20, envelope =>
+        {
+            if (envelope is { Fault: null, Result.Rejection: null })
+            {
+                Stopped.UnionWith(meant);
+            }
+        });
+    }
+
     /// <summary>One call on a connection of its own. No answer when the controller is down or dies; the answer takes its time.</summary>
-    private void Call(ClusterInput input, string what, int slowest, Action<Envelope> answered) =>
-        world.After(1 + world.Dice.Roll(slowest), world.Controller, what, () =>
+    private void Call(ClusterInput input, string what, int slowest, Action<Envelope> answered)
+    {
+        Send(1 + world.Dice.Roll(slowest), answered);
+        if (input is not ClusterInput.DrainWorker && world.Dice.Chance(3))
+        {
+            Send(1 + world.Dice.Roll(3_000), _ => world.Figures.Count(SimulatedEvent.CallRepeated)); // the client's connection broke, and it called once more
+        }
+
+        void Send(int delay, Action<Envelope> then) => world.After(delay, world.Controller, what, () =>
         {
             if (world.Controller.IsUp)
             {
-                world.Controller.Put(input, envelope => world.After(1 + world.Dice.Roll(20), null, "an answer arrives", () => answered(envelope)), isCall: true);
+                world.Controller.Put(input, envelope => world.After(1 + world.Dice.Roll(20), null, "an answer arrives", () => then(envelope)), isCall: true);
             }
         });
+    }
 }

@@ -18,6 +18,7 @@ internal sealed class SimulatedConnection
     private bool _sendIsPlanned;
     private bool _isReading;
     private bool _isClosed;
+    private bool _answerDue;
 
     public SimulatedConnection(
         SimulatedWorld world, SimulatedController controller, SimulatedLink link, SimulatedWorker machine, long workerUid, ulong incarnation)
@@ -85,7 +86,8 @@ internal sealed class SimulatedConnection
                 return;
             }
 
-            if (_desired.Applied(seen, _controller.Loop.Current))
+            _answerDue |= _desired.HasExclusive(_controller.Loop.Current);
+            if (_desired.Applied(seen, _controller.Loop.Current) || _answerDue)
             {
                 Update();
             }
@@ -119,7 +121,9 @@ internal sealed class SimulatedConnection
         }
 
         var complete = _world.Time.Now >= _completeAt;
-        if (_desired.Next(state, complete, _controller.NextVersion) is { } frame)
+        var answer = _answerDue;
+        _answerDue = false;
+        if (_desired.Next(state, complete, _controller.NextVersion, answer) is { } frame)
         {
             _world.Trace.Note($"to worker {WorkerUid}: version {frame.Version}, {frame.Attempts.Count} wanted, {frame.Superseded.Count} superseded, {frame.Acknowledged.Count} acknowledged{(complete ? ", complete" : "")}");
             Link.SendDown("a desired set arrives", () => _machine.Desired(Link, frame));
@@ -138,6 +142,7 @@ internal sealed class SimulatedConnection
         TaskIndex = attempt.TaskIndex,
         TaskCount = job.Terms.Replicas,
         AttemptNumber = attempt.Number,
+        Exclusive = job.Terms.Exclusive,
         ExecutionTimeout = job.Terms.ExecutionTimeout > 0 ? Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromMilliseconds(job.Terms.ExecutionTimeout)) : null,
     };
 }

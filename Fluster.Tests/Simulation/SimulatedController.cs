@@ -10,7 +10,7 @@ namespace Fluster.Tests;
 /// </summary>
 internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor, ICommitListener, IDisposable
 {
-    public static LeaseSettings Leases { get; } = new(SuspectAfter: 8, LostAfter: 20);
+    public static LeaseSettings Leases { get; } = new(SuspectAfter: 8, LostAfter: 20, RegistrationLostAfter: 10);
 
     private readonly Dictionary<long, SimulatedConnection> _connections = [];
     private readonly List<Waiting> _waiting = [];
@@ -45,9 +45,9 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
         world.Trace.Note($"the controller starts: epoch {state.Meta.Epoch}, {state.Jobs.Count} jobs");
         _loop = new ClusterLoop(
             state, new JobDirectory(), Disk, Leases, world.Time, exception => throw exception, NullLogger<ClusterLoop>.Instance,
-            StepChecks.Around(PlantedRules.For(world.Bug) ?? ClusterMachine.Step));
+            world.Checks.Steps.Around(PlantedRules.For(world.Bug) ?? ClusterMachine.Step));
         _loop.Prepare(StartEffect, this);
-        _scheduler = new Scheduler(state);
+        _scheduler = new Scheduler(state, world.Preempts);
         _changedJobs = [];
         (_inPass, _passAt, _planIsPlanned, _planIsUnderWay, _version) = (false, long.MaxValue, false, false, 0);
         world.Checks.Restarted(state);
@@ -65,6 +65,7 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
         }
 
         world.Trace.Note($"the controller dies");
+        world.Figures.Count(SimulatedEvent.ControllerDied);
         var answered = _waiting.Where(waiting => waiting.Envelope.Done.IsCompleted).ToList();
         _waiting.Clear();
         foreach (var link in _links)
@@ -95,6 +96,7 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
     {
         if (_crashAt == point && _inPass)
         {
+            world.Figures.Count(SimulatedEvent.ControllerDiedBeforeCommit + (point - CrashPoint.BeforeCommit));
             throw new SimulatedCrashException();
         }
     }
@@ -211,6 +213,7 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
         var life = Life;
         _inPass = true; // while the disk is slow, others go on
         PassBegan = world.Time.Now;
+        world.Checks.Registrations.PassBegins();
         foreach (var machine in world.Machines)
         {
             machine.HeardBeforePass = machine.HeardAt;
@@ -232,6 +235,12 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
         }
 
         _inPass = false;
+        world.Checks.Registrations.PassEnded();
+        if (Loop.MassSilence)
+        {
+            world.Figures.Count(SimulatedEvent.MassSilence);
+        }
+
         foreach (var waiting in _waiting.Where(waiting => waiting.Envelope.Done.IsCompleted).ToList())
         {
             _waiting.Remove(waiting);
@@ -292,6 +301,11 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
         _planIsUnderWay = true; // its thread may be slow: by the time that the plan comes, the state is another
         var slow = world.Dice.Chance(10) ? world.Dice.Between(1, 3_000) : SlowPlanning;
         SlowPlanning = 0;
+        if (slow > 0)
+        {
+            world.Figures.Count(SimulatedEvent.PlanWasSlow);
+        }
+
         world.After(slow, this, "a plan is ready", () => Propose(inputs));
         if (slow > 0 && world.Dice.Chance(20))
         {
@@ -309,7 +323,7 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
             {
                 if (envelope.Fault is not null)
                 {
-                    _scheduler = new Scheduler(Loop.Current, preempts: false);
+                    _scheduler = new Scheduler(Loop.Current, world.Preempts);
                 }
 
                 if (--open == 0)

@@ -60,6 +60,7 @@ internal sealed class SimulatedDisk(SimulatedWorld world) : IBatchStore
         if (FullFor > 0)
         {
             FullFor--;
+            world.Figures.Count(SimulatedEvent.CommitFoundNoRoom);
             throw new StoreFullException("simulated");
         }
 
@@ -67,6 +68,7 @@ internal sealed class SimulatedDisk(SimulatedWorld world) : IBatchStore
         {
             var slow = SlowFor;
             SlowFor = 0;
+            world.Figures.Count(SimulatedEvent.CommitWasSlow);
             world.Controller.WaitForDisk(slow);
         }
 

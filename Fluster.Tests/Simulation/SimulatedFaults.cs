@@ -13,10 +13,15 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
         _isOver = true;
         world.Controller.CrashAt(CrashPoint.None);
         world.Controller.Disk.FullFor = 0;
+        world.Stranger.Leave();
         foreach (var machine in world.Machines)
         {
-            machine.PartitionedUntil = 0;
-            machine.RefuseStarts = 0;
+            (machine.RefuseStarts, machine.BrokenUntil) = (0, 0); // who is cut off or without power comes back in his own time
+        }
+
+        foreach (var registrant in world.Registrants)
+        {
+            registrant.End();
         }
     }
 
@@ -30,6 +35,14 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
         }
     }
 
+    private void CutOff(SimulatedWorker machine, int milliseconds)
+    {
+        machine.PartitionedUntil = Math.Max(machine.PartitionedUntil, world.Time.Now + milliseconds);
+        world.Trace.Note($"{machine.Id} is cut off for {machine.PartitionedUntil - world.Time.Now} ms");
+        world.Figures.Count(SimulatedEvent.WorkerCutOff);
+        machine.CutLink();
+    }
+
     private void BreakSomething()
     {
         if (_isOver)
@@ -39,16 +52,15 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
 
         var dice = world.Dice;
         var machine = dice.Any(world.Machines);
-        switch (dice.Roll(23))
+        switch (dice.Roll(31))
         {
             case 0 or 1:
                 world.Trace.Note($"the link of {machine.Id} breaks");
+                world.Figures.Count(SimulatedEvent.LinkCut);
                 machine.CutLink();
                 break;
             case 2 or 3 or 4:
-                machine.PartitionedUntil = world.Time.Now + dice.Between(500, 25_000);
-                world.Trace.Note($"{machine.Id} is cut off for {machine.PartitionedUntil - world.Time.Now} ms");
-                machine.CutLink();
+                CutOff(machine, dice.Chance(85) ? dice.Between(500, 25_000) : dice.Between(25_000, 150_000));
                 break;
             case 5 or 6:
                 machine.Die();
@@ -57,10 +69,12 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
                 machine.LosePower();
                 break;
             case 8:
+                world.Figures.Count(SimulatedEvent.WorkerPaused);
                 machine.Pause(world.Time.Now + dice.Between(500, 25_000));
                 world.Trace.Note($"{machine.Id} is paused for {machine.PausedUntil - world.Time.Now} ms");
                 break;
             case 9:
+                world.Figures.Count(SimulatedEvent.ControllerPaused);
                 world.Controller.Pause(world.Time.Now + dice.Between(500, 25_000));
                 world.Trace.Note($"the controller is paused for {world.Controller.PausedUntil - world.Time.Now} ms");
                 break;
@@ -79,6 +93,7 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
             case 16 or 17:
                 var jump = TimeSpan.FromSeconds(dice.Between(-7_200, 7_200));
                 world.Trace.Note($"somebody sets the clocks by {(long)jump.TotalSeconds} s");
+                world.Figures.Count(jump < TimeSpan.Zero ? SimulatedEvent.ClockSetBack : SimulatedEvent.ClockSetForward);
                 world.Time.WallJumps += jump;
                 break;
             case 18:
@@ -90,11 +105,37 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
             case 21:
                 world.Controller.SlowPlanning = dice.Between(500, 6_000);
                 break;
+            case 22:
+                world.Stranger.ComeFor(dice.Between(1_000, 15_000));
+                world.Trace.Note($"another controller stands behind the address");
+                machine.CutLink();
+                break;
+            case 23 when dice.Chance(30):
+                world.Figures.Count(SimulatedEvent.AllWorkersCutOff);
+                foreach (var each in world.Machines)
+                {
+                    CutOff(each, dice.Between(9_000, 45_000));
+                }
+
+                break;
+            case 24:
+                dice.Any(world.Registrants).Die();
+                break;
+            case 25:
+                dice.Any(world.Registrants).Pause(world.Time.Now + dice.Between(500, 25_000));
+                break;
+            case 27 or 28:
+                machine.BrokenUntil = world.Time.Now + dice.Between(1_000, 25_000);
+                world.Trace.Note($"no attempt can be prepared on {machine.Id}");
+                break;
+            case 26:
+                world.Clients.Administer();
+                break;
             default:
                 machine.SlowDisk = dice.Between(100, 6_000);
                 break;
         }
 
-        world.After(dice.Between(100, 4_000), null, "all is well for a while", BreakSomething);
+        world.After(dice.Between(50, 2_500), null, "all is well for a while", BreakSomething);
     }
 }

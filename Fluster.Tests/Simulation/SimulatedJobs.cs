@@ -26,7 +26,15 @@ internal sealed class SimulatedJobs(SimulationDice dice)
         _plans[id.ToString()] = new ProgramPlan
         {
             PrepareTime = dice.Chance(20) ? dice.Roll(2_000) : dice.Roll(20),
-            RunTime = dice.Chance(30) ? dice.Roll(200) : dice.Roll(12_000),
+            RunTime = dice.Roll(20) switch
+            {
+                0 => dice.Roll(90_000),
+                < 7 => dice.Roll(200),
+                < 12 when terms.Exclusive => dice.Roll(150_000),
+                _ => dice.Roll(12_000),
+            },
+            IsExclusive = terms.Exclusive,
+            IsUnkillable = !terms.Exclusive && dice.Chance(6),
             FailPercent = dice.Chance(60) ? 0 : dice.Roll(terms.HasGangs ? 50 : 100),
             FaultPercent = dice.Chance(80) ? 0 : dice.Roll(terms.HasGangs ? 30 : 60),
             IsStubborn = dice.Chance(30),
@@ -51,7 +59,15 @@ internal sealed class SimulatedJobs(SimulationDice dice)
             Replicas = replicas,
             SliceSize = slice,
             Coscheduled = coscheduled,
-            Shape = new ResourceShape { CpuMillis = 500 * dice.Between(1, 4), MemoryBytes = 1 },
+            Exclusive = dice.Chance(15),
+            Shape = new ResourceShape { CpuMillis = 500 * dice.Between(1, 4), MemoryBytes = 1, Gpus = dice.Chance(85) ? 0 : 1, GpuVariant = "auto" },
+            Priority = dice.Roll(6) switch
+            {
+                0 => JobPriority.Batch,
+                1 => JobPriority.Interactive,
+                2 => JobPriority.Production,
+                _ => null,
+            },
             FailureRetries = dice.Roll(3),
             LossRetries = dice.Chance(50) ? 100 : dice.Roll(3),
             SchedulingTimeout = dice.Chance(15) ? 5_000 : 0,

@@ -36,10 +36,18 @@ internal sealed class SimulatedLink(SimulatedWorld world, SimulatedWorker worker
         _lastUp = Math.Max(_lastUp, world.Time.Now + Latency());
         world.After(_lastUp - world.Time.Now, controller, what, () =>
         {
-            if (!_upIsLost && !_controllerKnows)
+            if (_upIsLost || _controllerKnows)
             {
-                arrive();
+                world.Figures.Count(SimulatedEvent.FramesLost);
+                return;
             }
+
+            if (_workerKnows)
+            {
+                world.Figures.Count(SimulatedEvent.OldFramesArrivedAfterHello);
+            }
+
+            arrive();
         });
     }
 
@@ -53,10 +61,13 @@ internal sealed class SimulatedLink(SimulatedWorld world, SimulatedWorker worker
         _lastDown = Math.Max(_lastDown, world.Time.Now + Latency());
         world.After(_lastDown - world.Time.Now, worker, what, () =>
         {
-            if (!_downIsLost && !_workerKnows)
+            if (_downIsLost || _workerKnows)
             {
-                arrive();
+                world.Figures.Count(SimulatedEvent.FramesLost);
+                return;
             }
+
+            arrive();
         });
     }
 

@@ -21,6 +21,12 @@ internal sealed record ProgramPlan
     /// <summary>Does not end on SIGTERM.</summary>
     public bool IsStubborn { get; init; }
 
+    /// <summary>Two of its attempts must never run at the same time.</summary>
+    public bool IsExclusive { get; init; }
+
+    /// <summary>SIGKILL ends it only after a minute and more.</summary>
+    public bool IsUnkillable { get; init; }
+
     public int Endpoints { get; init; }
 
     public int Children { get; init; }
@@ -29,8 +35,12 @@ internal sealed record ProgramPlan
 /// <summary>The process tree of one attempt.</summary>
 internal sealed class SimulatedProgram(SimulatedWorld world, SimulatedWorker machine, Fence fence, ProgramPlan plan) : SimulatedActor
 {
+    /// <summary>From SIGKILL until a worker says that an attempt cannot be killed.</summary>
+    private const int KillPatience = 60_000;
+
     private bool _isRunning;
     private bool _isGivenUp;
+    private bool _isStuck;
 
     public Fence Fence => fence;
 
@@ -45,7 +55,7 @@ internal sealed class SimulatedProgram(SimulatedWorld world, SimulatedWorker mac
             return;
         }
 
-        if (world.Dice.Chance(plan.FaultPercent))
+        if (world.Dice.Chance(plan.FaultPercent) || machine.BrokenUntil > world.Time.Now)
         {
             Tell(new AttemptEnd { At = world.Time.GetUtcNow(), Failure = new JobFailure(FailureKind.WorkerFault, "simulated") });
             return;
@@ -53,9 +63,10 @@ internal sealed class SimulatedProgram(SimulatedWorld world, SimulatedWorker mac
 
         _isRunning = true;
         machine.Programs.Add(fence, this);
+        world.Checks.Runs(fence, plan);
         machine.Post(this, new WorkerEvent.Running(fence, world.Time.GetUtcNow(), new Dictionary<string, int>(StringComparer.Ordinal)));
         var exitCode = world.Dice.Chance(plan.FailPercent) ? 1 : 0;
-        world.After(world.Dice.Between(plan.RunTime / 2, plan.RunTime + 1), this, "a program ends", () => End(exitCode, null));
+        world.After(world.Dice.Between(plan.RunTime / 2, plan.RunTime + 1), this, "a program ends", () => End(exitCode, null), () => !_isStuck);
         for (var i = 0; i < plan.Endpoints; i++)
         {
             world.After(world.Dice.Roll(plan.RunTime + 1), this, "a program registers an endpoint", () => world.Clients.Register(fence));
@@ -72,17 +83,30 @@ internal sealed class SimulatedProgram(SimulatedWorld world, SimulatedWorker mac
         _isGivenUp = true;
         if (_isRunning && !plan.IsStubborn)
         {
-            world.After(world.Dice.Roll(500), this, "a program ends on SIGTERM", () => End(null, 15));
+            world.After(world.Dice.Roll(500), this, "a program ends on SIGTERM", () => End(null, 15), () => !_isStuck);
         }
     }
 
     public void Kill(int delay)
     {
         _isGivenUp = true;
-        if (_isRunning)
+        if (!_isRunning || _isStuck)
         {
-            world.After(delay, this, "a program is dead", () => End(null, 9));
+            return;
         }
+
+        if (plan.IsUnkillable)
+        {
+            _isStuck = true;
+            world.After(KillPatience, this, "a program cannot be killed", () =>
+            {
+                world.Figures.Count(SimulatedEvent.AttemptUnkillable);
+                machine.Post(this, new WorkerEvent.Undead(fence, new AttemptEnd { At = world.Time.GetUtcNow(), Signal = 9 }, [1]));
+            });
+            delay = KillPatience + world.Dice.Between(10, 30_000);
+        }
+
+        world.After(delay, this, "a program is dead", () => End(null, 9));
     }
 
     /// <summary>The machine is off.</summary>

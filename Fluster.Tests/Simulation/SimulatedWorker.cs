@@ -31,7 +31,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
 
     public static WorkerTraits Traits { get; } = new()
     {
-        Capacity = new ResourceShape { CpuMillis = 3_000, MemoryBytes = 1L << 30 },
+        Capacity = new ResourceShape { CpuMillis = 3_000, MemoryBytes = 1L << 30, Gpus = 2, GpuVariant = "h100" },
         MaxConcurrentJobs = 4,
     };
 
@@ -48,6 +48,9 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
 
     /// <summary>Until then no connection can be made.</summary>
     public long PartitionedUntil { get; set; }
+
+    /// <summary>Until then no attempt can be prepared: its runtime does not work.</summary>
+    public long BrokenUntil { get; set; }
 
     /// <summary>Starts that its disk will refuse.</summary>
     public int RefuseStarts { get; set; }
@@ -87,6 +90,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
         }
 
         world.Trace.Note($"{id} dies");
+        world.Figures.Count(SimulatedEvent.WorkerDied);
         EndProcess();
         KillPrograms(5_000);
         world.After(world.Dice.Between(20, 9_000), this, "a worker is started again", Start);
@@ -96,6 +100,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
     public void LosePower()
     {
         world.Trace.Note($"{id} loses power");
+        world.Figures.Count(SimulatedEvent.PowerLost);
         var kept = _flushed + world.Dice.Roll(_journal.Count - _flushed + 1);
         _journal.RemoveRange(kept, _journal.Count - kept);
         foreach (var program in Programs.Values.ToList())
@@ -104,7 +109,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
         }
 
         EndProcess();
-        world.After(world.Dice.Between(1_000, 12_000), this, "a machine is up again", Start);
+        world.After(world.Dice.Chance(85) ? world.Dice.Between(1_000, 12_000) : world.Dice.Between(20_000, 150_000), this, "a machine is up again", Start);
     }
 
     public void CutLink() => _link?.Cut();
@@ -122,6 +127,11 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
     {
         if (link == _link)
         {
+            if (frame.Superseded.Count > 0)
+            {
+                world.Figures.Count(SimulatedEvent.AttemptSuperseded);
+            }
+
             Handle(new WorkerEvent.DesiredArrived(frame));
         }
     }
@@ -140,6 +150,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
     {
         world.Checks.Left(this);
         world.Trace.Note($"{id} has nothing left to do, and ends");
+        world.Figures.Count(SimulatedEvent.DrainedWorkerLeft);
         EndProcess();
         world.After(world.Dice.Between(500, 12_000), this, "a drained worker is started again", Start);
     }
@@ -175,14 +186,14 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
             return;
         }
 
-        var link = _link = new SimulatedLink(world, this, world.Controller);
-        world.Controller.Accept(link);
-        link.ClosedAtWorker = () =>
+        if (world.Stranger.IsThere)
         {
-            _link = null;
-            Handle(new WorkerEvent.LinkClosed());
-            ConnectLater();
-        };
+            MeetStranger();
+            return;
+        }
+
+        var link = OpenLink();
+        world.Controller.Accept(link);
         var hello = new V1.WorkerHello
         {
             WorkerId = id,
@@ -193,6 +204,38 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
         hello.Holdings.AddRange(_supervisor.Holdings);
         world.Trace.Note($"{id} says Hello as {(long)_incarnation} with {hello.Holdings.Count} attempts");
         link.SendUp("a Hello arrives", () => world.Controller.Greet(link, this, hello));
+    }
+
+    private SimulatedLink OpenLink()
+    {
+        var link = _link = new SimulatedLink(world, this, world.Controller);
+        link.ClosedAtWorker = () =>
+        {
+            _link = null;
+            Handle(new WorkerEvent.LinkClosed());
+            ConnectLater();
+        };
+        return link;
+    }
+
+    /// <summary>The stranger welcomes the worker and says that it is to hold nothing. A worker that knows no cluster yet waits.</summary>
+    private void MeetStranger()
+    {
+        if (_supervisor!.Cluster is not { } known)
+        {
+            ConnectLater();
+            return;
+        }
+
+        var identity = world.Stranger.Identity(known);
+        var link = OpenLink();
+        link.SendDown("a stranger's welcome arrives", () =>
+        {
+            var held = _supervisor!.Held.ToList();
+            Handle(new WorkerEvent.LinkOpened(identity, s_reportInterval));
+            Handle(new WorkerEvent.DesiredArrived(SimulatedStranger.Nothing()));
+            SimulationChecks.MetStranger(this, _supervisor!, known, held);
+        });
     }
 
     private void ConnectLater()
@@ -242,6 +285,11 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
                 _running.GetValueOrDefault(fence)?.Terminate();
                 break;
             case WorkerOutput.Kill(var fence):
+                if (_supervisor!.Held.First(held => held.Fence == fence).Stop is StopReason.Unheard)
+                {
+                    world.Figures.Count(SimulatedEvent.ExclusiveKilledUnheard);
+                }
+
                 _running.GetValueOrDefault(fence)?.Kill(world.Dice.Chance(3) ? 8_000 : world.Dice.Roll(200));
                 break;
             case WorkerOutput.StoreOutcome(var fence, var outcome):
@@ -281,6 +329,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
         if (RefuseStarts > 0)
         {
             RefuseStarts--;
+            world.Figures.Count(SimulatedEvent.StartNotRecorded);
             AfterDisk("the disk refuses a start", () => Handle(new WorkerEvent.StartNotRecorded(fence, "simulated")));
             return;
         }
@@ -308,6 +357,11 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
 
     private void AfterDisk(string what, Action act)
     {
+        if (SlowDisk > 0)
+        {
+            world.Figures.Count(SimulatedEvent.WorkerDiskWasSlow);
+        }
+
         var time = SlowDisk + world.Dice.Roll(5);
         SlowDisk = 0;
         world.After(time, this, what, act);

@@ -8,6 +8,9 @@ internal sealed class SimulatedWorld : IDisposable
 {
     private const int Workers = 3;
 
+    /// <summary>Programs outside any job that register endpoints.</summary>
+    private const int Programs = 2;
+
     /// <summary>Time for everything to end once nothing is broken any more.</summary>
     private const long LongestSettling = 600_000;
 
@@ -19,10 +22,13 @@ internal sealed class SimulatedWorld : IDisposable
         Seed = seed;
         Bug = bug;
         Dice = new SimulationDice(seed);
+        Preempts = Dice.Chance(50);
         Trace = new SimulationTrace(traced);
         Controller = new SimulatedController(this);
         Machines = [.. Enumerable.Range(1, Workers).Select(number => new SimulatedWorker(this, $"w{number}"))];
         Clients = new SimulatedClients(this);
+        Registrants = [.. Enumerable.Range(1, Programs).Select(number => new SimulatedRegistrant(this, $"r{number}"))];
+        Stranger = new SimulatedStranger(this);
         Faults = new SimulatedFaults(this);
         Checks = new SimulationChecks(this);
     }
@@ -41,7 +47,16 @@ internal sealed class SimulatedWorld : IDisposable
 
     public IReadOnlyList<SimulatedWorker> Machines { get; }
 
+    /// <summary>Whether the cluster preempts lower priorities.</summary>
+    public bool Preempts { get; }
+
     public SimulatedClients Clients { get; }
+
+    public IReadOnlyList<SimulatedRegistrant> Registrants { get; }
+
+    public SimulatedStranger Stranger { get; }
+
+    public SimulationFigures Figures { get; } = new();
 
     public SimulatedFaults Faults { get; }
 
@@ -67,6 +82,11 @@ internal sealed class SimulatedWorld : IDisposable
         foreach (var machine in Machines)
         {
             machine.Start();
+        }
+
+        foreach (var registrant in Registrants)
+        {
+            registrant.Start();
         }
 
         Clients.Begin();

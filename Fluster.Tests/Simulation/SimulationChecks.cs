@@ -12,19 +12,25 @@ internal sealed class SimulationChecks(SimulatedWorld world)
     private readonly Dictionary<string, ClusterIdentity> _clusters = new(StringComparer.Ordinal);
     private ClusterState? _published;
 
+    public StepChecks Steps { get; } = new(world);
+
+    public RegistrationChecks Registrations { get; } = new(world);
+
     public bool IsQuiet =>
         world.Controller.IsUp
         && world.Clients.IsIdle
         && world.Machines.All(machine => machine.IsIdle)
         && _published!.Jobs.Ascending().All(job => !job.IsLive)
+        && _published.Registrations.Ascending().All(registration => registration.Ended)
         && _published.Workers.Ascending().All(worker => worker.Held.IsEmpty);
 
     public string WhyNotQuiet()
     {
         var live = _published!.Jobs.Ascending().Where(job => job.IsLive).Select(job => $"{job.Id} is {job.State}{(job.Stopping ? ", stopping" : "")}");
+        var heard = _published.Registrations.Ascending().Where(registration => !registration.Ended).Select(registration => $"{registration.Id} is live");
         var held = _published.Workers.Ascending().Where(worker => !worker.Held.IsEmpty).Select(worker => $"{worker.Id} ({worker.State}) is taken to hold {string.Join(' ', worker.Held.Select(fence => $"{fence.Epoch}.{fence.Counter}"))}");
         var busy = world.Machines.Where(machine => !machine.IsIdle).Select(machine => machine.Describe());
-        return $"Nothing is broken any more, and the cluster does not come to rest. {string.Join("; ", [.. live, .. held, .. busy])}";
+        return $"Nothing is broken any more, and the cluster does not come to rest. {string.Join("; ", [.. live, .. heard, .. held, .. busy])}";
     }
 
     /// <summary>An attempt is being started on a machine.</summary>
@@ -32,6 +38,28 @@ internal sealed class SimulationChecks(SimulatedWorld world)
 
     /// <summary>A drained worker ends.</summary>
     public void Left(SimulatedWorker machine) => Require(machine.Programs.Count == 0, $"{machine.Id} was drained and ends while {machine.Programs.Count} programs run.");
+
+    /// <summary>The program of an attempt has begun.</summary>
+    public void Runs(Fence fence, ProgramPlan plan)
+    {
+        var attempt = _published!.Attempt(fence)!;
+        foreach (var other in plan.IsExclusive ? world.Machines.SelectMany(machine => machine.Programs.Keys) : [])
+        {
+            Require(
+                other == fence || _published.Attempt(other) is not { } running || running.JobUid != attempt.JobUid || running.TaskIndex != attempt.TaskIndex,
+                $"Two attempts of an exclusive task run: {other.Epoch}.{other.Counter} and {fence.Epoch}.{fence.Counter}.");
+        }
+    }
+
+    /// <summary>A worker has met a controller that is not its own.</summary>
+    public static void MetStranger(SimulatedWorker machine, AttemptSupervisor supervisor, ClusterIdentity known, IReadOnlyList<HeldAttempt> before)
+    {
+        Require(!supervisor.IsLinked && supervisor.Cluster == known, $"{machine.Id} has joined {supervisor.Cluster} and belongs to {known}.");
+        Require(
+            supervisor.Held.Select(held => held.Fence).SequenceEqual(before.Select(held => held.Fence))
+            && !supervisor.Held.Except(before).Any(held => held.Stop is StopReason.Superseded or StopReason.Asked),
+            $"{machine.Id} ended attempts because a stranger did not want them.");
+    }
 
     /// <summary>A worker has handled an event.</summary>
     public void Supervised(SimulatedWorker machine, AttemptSupervisor supervisor)
@@ -58,6 +86,8 @@ internal sealed class SimulationChecks(SimulatedWorld world)
         var before = _published!;
         _published = state;
         ClusterInvariants.Check(before, state, settled: true, world.Controller.Loop.Now().Time);
+        Registrations.AfterCommit(state);
+        world.Clients.EndpointsAreThere(state);
         EveryProgramIsCountedFor(state);
         OnlyTheSilentAreLost(before, state);
     }
@@ -80,9 +110,16 @@ internal sealed class SimulationChecks(SimulatedWorld world)
         {
             Require(durable.Jobs.Find(uid) is { } job && (job.Stopping || !job.IsLive), $"The stop of job {uid} was acknowledged and is not on the disk.");
         }
+
+        world.Clients.EndpointsAreThere(durable);
+        Require(!world.Clients.HasRevoked || !durable.Meta.RevokedBefore.IsEmpty, "Tokens were revoked, and that is not on the disk.");
     }
 
-    public void Restarted(ClusterState state) => _published = state;
+    public void Restarted(ClusterState state)
+    {
+        _published = state;
+        Registrations.Restarted();
+    }
 
     public void AtTheEnd()
     {

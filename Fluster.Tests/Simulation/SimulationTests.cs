@@ -7,14 +7,22 @@ namespace Fluster.Tests;
 /// <summary>Whole clusters in one thread, in which everything breaks that can: the invariants hold after every step.</summary>
 public class SimulationTests(ITestOutputHelper output)
 {
+    /// <summary>In so many seeds everything occurs that the simulation is there for.</summary>
+    private const int Enough = 1_000;
+
     [Fact]
     public void ManySeeds_KeepTheInvariants()
     {
         var (first, count) = Range();
         var started = Stopwatch.GetTimestamp();
-        var failure = Simulation.FindFailure(first, count, PlantedBug.None, out var steps);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} seeds from {first}: {steps} steps in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
+        var failure = Simulation.FindFailure(first, count, PlantedBug.None, out var figures);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} seeds from {first}: {figures.Steps} steps in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
+        output.WriteLine(figures.ToString());
         Assert.True(failure is null, failure is null ? "" : Simulation.Explain(failure));
+        if (count >= Enough)
+        {
+            Assert.Empty(figures.Missing);
+        }
     }
 
     [Fact]

@@ -1,20 +1,36 @@
+using Fluster.Cluster;
 using Fluster.Controller;
 
 namespace Fluster.Tests;
 
 /// <summary>What must hold of a single step: what is done in one step, and what only after another, cannot be seen from one commit to the next.</summary>
-internal static class StepChecks
+internal sealed class StepChecks(SimulatedWorld world)
 {
+    private readonly StepCounts _counts = new(world.Figures);
+
     /// <summary>The same rules, watched.</summary>
-    public static StepRule Around(StepRule rule) => (view, input, now) =>
+    public StepRule Around(StepRule rule) => (view, input, now) =>
     {
         var result = rule(view, input, now);
+        _counts.Count(view, input, result);
+        if (result.Rejection is not null)
+        {
+            return result;
+        }
+
+        world.Checks.Registrations.Stepped(view, input, result);
         foreach (var (uid, attempt) in result.Changes.Attempts.Records)
         {
-            if (view.Attempt(uid) is null && view.Job(attempt.JobUid) is { } job && (job.Terms.HasGangs || job.Terms.Exclusive))
+            var before = view.Attempt(uid);
+            if (before is null && view.Job(attempt.JobUid) is { } job && (job.Terms.HasGangs || job.Terms.Exclusive))
             {
                 GangIsPlacedWhole(result.Changes, job, attempt);
                 LastAttemptIsGone(view, job, attempt, now);
+            }
+
+            if (input is ClusterInput.Preempt preempt && before is { StopCause: null } && attempt.StopCause is not null)
+            {
+                LowerGivesWay(view.Job(attempt.JobUid)!, view.Job(preempt.ForJob)!);
             }
         }
 
@@ -34,7 +50,7 @@ internal static class StepChecks
     }
 
     /// <summary>A generation of a gang begins when no process of the last one can be left; so does an attempt of an exclusive task.</summary>
-    private static void LastAttemptIsGone(ClusterView view, JobRecord job, AttemptRecord attempt, ClusterNow now)
+    private void LastAttemptIsGone(ClusterView view, JobRecord job, AttemptRecord attempt, ClusterNow now)
     {
         if (view.Task(job.FirstTask + attempt.TaskIndex) is not { Attempts: [.., var fence] })
         {
@@ -46,7 +62,18 @@ internal static class StepChecks
         Require(
             last.Dead || !last.IsLive && worker.State == WorkerState.Lost && now.Time - worker.LostAt >= 60_000,
             $"{attempt.Fence} of {job.Id} was placed, and {last.Fence} may still run on {worker.Id}, which is {worker.State}.");
+        world.Figures.Count((job.Terms.HasGangs, last.Dead) switch
+        {
+            (true, true) => SimulatedEvent.GangPlacedAgain,
+            (true, false) => SimulatedEvent.GangPlacedAfterLoss,
+            (false, true) => SimulatedEvent.ExclusiveTriedAgain,
+            _ => SimulatedEvent.ExclusiveTriedAgainAfterLoss,
+        });
     }
+
+    private static void LowerGivesWay(JobRecord victim, JobRecord job) => Require(
+        (victim.Terms.Priority ?? JobPriority.Interactive) < (job.Terms.Priority ?? JobPriority.Interactive),
+        $"{victim.Id} ({victim.Terms.Priority}) had to give way to {job.Id} ({job.Terms.Priority}).");
 
     private static bool IsOfGang(JobRecord job, int left, int right) => left / job.Terms.GangSize == right / job.Terms.GangSize;
 
