@@ -7,9 +7,14 @@ namespace Fluster.Cluster;
 /// <summary>What a failed call means for whoever made it.</summary>
 internal static class ClusterErrors
 {
+    /// <summary>By which a server says that it is only too many calls at once: what is exhausted otherwise (a disk, a size) stays so.</summary>
+    private const string TryAgain = "grpc-retry-pushback-ms";
+
     /// <summary>Whether trying the same again may help.</summary>
     /// <remarks>A server that dies in the middle of an answer shows as Cancelled; the caller's own cancellation is dealt with before.</remarks>
-    public static bool IsTransient(RpcException exception) => exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !IsNotAController(exception);
+    public static bool IsTransient(RpcException exception) =>
+        exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !IsNotAController(exception)
+        || exception.StatusCode == StatusCode.ResourceExhausted && exception.Trailers.Get(TryAgain) is not null;
 
     public static ClusterException Translate(RpcException exception, FlusterClientOptions options)
     {

@@ -29,7 +29,7 @@ internal sealed class ControllerCalls(FlusterClientOptions options, ControllerCh
             catch (RpcException exception)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (!ClusterErrors.IsTransient(exception) || !_reached || time.GetElapsedTime(giveUp) >= options.RetryTimeout)
+                if (!MayTryAgain(exception) || time.GetElapsedTime(giveUp) >= options.RetryTimeout)
                 {
                     throw ClusterErrors.Translate(exception, options);
                 }
@@ -59,7 +59,7 @@ internal sealed class ControllerCalls(FlusterClientOptions options, ControllerCh
             catch (RpcException exception)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (!ClusterErrors.IsTransient(exception) || !_reached || time.GetElapsedTime(giveUp) >= options.RetryTimeout)
+                if (!MayTryAgain(exception) || time.GetElapsedTime(giveUp) >= options.RetryTimeout)
                 {
                     throw ClusterErrors.Translate(exception, options);
                 }
@@ -93,7 +93,7 @@ internal sealed class ControllerCalls(FlusterClientOptions options, ControllerCh
                 catch (RpcException exception)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    if (!ClusterErrors.IsTransient(exception) || !_reached)
+                    if (!MayTryAgain(exception))
                     {
                         throw ClusterErrors.Translate(exception, options);
                     }
@@ -116,7 +116,11 @@ internal sealed class ControllerCalls(FlusterClientOptions options, ControllerCh
         call(channel.Service, channel.Options(cancellationToken));
 
     /// <summary>Whether a controller that answered before may answer the same soon.</summary>
-    public bool MayTryAgain(RpcException exception) => ClusterErrors.IsTransient(exception) && _reached;
+    public bool MayTryAgain(RpcException exception)
+    {
+        _reached |= exception.StatusCode == StatusCode.ResourceExhausted; // only a controller says so
+        return ClusterErrors.IsTransient(exception) && _reached;
+    }
 
     public ClusterException Translate(RpcException exception) => ClusterErrors.Translate(exception, options);
 

@@ -72,7 +72,7 @@ internal static class ControllerApp
 
     private static readonly Type[] s_parts =
     [
-        typeof(TokenVerifier), typeof(TokenIssuer), typeof(AttemptSpecs),
+        typeof(TokenVerifier), typeof(CallRates), typeof(TokenIssuer), typeof(AttemptSpecs),
         typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(EndpointFeed), typeof(ActionLog), typeof(RuntimeListeners), typeof(ShutdownSignal),
         typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),

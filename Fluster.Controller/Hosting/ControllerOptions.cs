@@ -37,6 +37,15 @@ internal sealed class ControllerOptions
     /// <summary>Seconds after the loss of a registration's stream at which its endpoints vanish. Default: 15.</summary>
     public int RegistrationLostSeconds { get; set; } = 15;
 
+    /// <summary>Calls a second that all tokens of the role admin may make together, and those of the role service for each namespace; 0: no limit. Default: 50,000.</summary>
+    public int CallsPerSecond { get; set; } = 50_000;
+
+    /// <summary>Calls a second that each job, with all its attempts, and each worker may make; 0: no limit. Default: 2,000.</summary>
+    public int JobCallsPerSecond { get; set; } = 2_000;
+
+    /// <summary>Calls a second with tokens that are none that one address may make before its tokens are not looked at; 0: no limit. Default: 1,000.</summary>
+    public int FailedCallsPerSecond { get; set; } = 1_000;
+
     /// <summary>How long the token of a worker lasts. It is renewed over the worker's link in half that time. Default: 30 days.</summary>
     public TimeSpan WorkerTokenLifetime { get; set; } = TimeSpan.FromDays(30);
 }
@@ -72,6 +81,15 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (options.RegistrationLostSeconds < 1)
         {
             problems.Add($"{ControllerOptions.Section}:RegistrationLostSeconds is {options.RegistrationLostSeconds}: it must be at least 1.");
+        }
+
+        foreach (var (limit, setting) in ((int, string)[])[
+            (options.CallsPerSecond, nameof(options.CallsPerSecond)), (options.JobCallsPerSecond, nameof(options.JobCallsPerSecond)), (options.FailedCallsPerSecond, nameof(options.FailedCallsPerSecond))])
+        {
+            if (limit < 0)
+            {
+                problems.Add($"{ControllerOptions.Section}:{setting} is {limit}: it is a number of calls, or 0 for no limit.");
+            }
         }
 
         if (options.WorkerTokenLifetime < s_shortestWorkerToken)

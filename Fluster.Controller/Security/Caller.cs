@@ -13,6 +13,15 @@ internal sealed record Caller(TokenClaims Claims)
     /// <summary>Whether the token stands for one namespace, and so falls when that namespace's tokens are revoked.</summary>
     public bool IsOfNamespace => Claims.Role is TokenRoles.Job or TokenRoles.Service;
 
+    /// <summary>Who the token stands for, in words. Callers of one subject share what they may do in a second.</summary>
+    public string Subject { get; } = Claims.Role switch
+    {
+        TokenRoles.Job => $"job '{Claims.Job}'",
+        TokenRoles.Worker => $"worker '{Claims.Worker}'",
+        TokenRoles.Service => $"services of namespace '{Claims.Namespace}'",
+        _ => $"the role {Claims.Role}",
+    };
+
     /// <summary>The attempt that calls; none for others than jobs.</summary>
     public Fence Fence => new(Claims.Fence ?? 0);
 

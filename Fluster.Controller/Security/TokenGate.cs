@@ -7,7 +7,7 @@ namespace Fluster.Controller;
 /// Stands before everything that the controller serves: without a valid token that allows the call, nothing behind it runs. The answer
 /// fits the protocol of the caller.
 /// </summary>
-internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, ClusterLoop loop)
+internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, CallRates rates, ClusterLoop loop)
 {
     private const string Bearer = "Bearer ";
 
@@ -30,9 +30,27 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
             return RefuseAsync(context, StatusCode.Unauthenticated, "This needs a token: send 'authorization: Bearer TOKEN'.");
         }
 
-        if (verifier.Verify(header[Bearer.Length..].Trim(), out var problem) is not { } caller)
+        var token = header[Bearer.Length..].Trim();
+        if (verifier.Known(token) is not { } caller)
         {
-            return RefuseAsync(context, StatusCode.Unauthenticated, problem ?? "The token is not one of this cluster.");
+            var address = context.Connection.RemoteIpAddress;
+            if (rates.Refusal(address) is { } tooOften)
+            {
+                return RefuseAsync(context, StatusCode.ResourceExhausted, tooOften);
+            }
+
+            if (verifier.Verify(token, out var problem) is not { } verified)
+            {
+                rates.Failed(address);
+                return RefuseAsync(context, StatusCode.Unauthenticated, problem ?? "The token is not one of this cluster.");
+            }
+
+            caller = verified;
+        }
+
+        if (rates.Refusal(caller) is { } tooMany)
+        {
+            return RefuseAsync(context, StatusCode.ResourceExhausted, tooMany);
         }
 
         if (Withdrawn(caller) is { } withdrawn)
@@ -71,6 +89,11 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
     private static Task RefuseAsync(HttpContext context, StatusCode code, string message)
     {
         var response = context.Response;
+        if (code == StatusCode.ResourceExhausted)
+        {
+            response.Headers[CallRates.TryAgainHeader] = CallRates.TryAgainAfter;
+        }
+
         if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true)
         {
             response.StatusCode = StatusCodes.Status200OK;
@@ -85,6 +108,7 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Cl
             StatusCode.Unauthenticated => (StatusCodes.Status401Unauthorized, "unauthenticated"),
             StatusCode.PermissionDenied => (StatusCodes.Status403Forbidden, "permission_denied"),
             StatusCode.Unimplemented => (StatusCodes.Status404NotFound, "unimplemented"),
+            StatusCode.ResourceExhausted => (StatusCodes.Status429TooManyRequests, "resource_exhausted"),
             _ => (StatusCodes.Status400BadRequest, "failed_precondition"),
         };
         response.StatusCode = status;

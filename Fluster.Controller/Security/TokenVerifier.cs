@@ -9,16 +9,13 @@ internal sealed class TokenVerifier(ClusterKey key, TimeProvider time)
 
     private readonly ConcurrentDictionary<string, Caller> _known = new(StringComparer.Ordinal);
 
+    /// <summary>The caller of a token that was found good before; null: it was not, or has expired.</summary>
+    public Caller? Known(string token) => _known.TryGetValue(token, out var known) && known.Claims.ExpiresAt > time.GetUtcNow().ToUnixTimeSeconds() ? known : null;
+
     /// <summary>The caller whose token this is; null, and what is wrong with it.</summary>
     public Caller? Verify(string token, out string? problem)
     {
         var now = time.GetUtcNow();
-        if (_known.TryGetValue(token, out var known) && known.Claims.ExpiresAt > now.ToUnixTimeSeconds())
-        {
-            problem = null;
-            return known;
-        }
-
         if (key.Verify(token, now, out problem) is not { } claims)
         {
             return null;

@@ -29,12 +29,20 @@ public sealed class FuzzTests(ITestOutputHelper output)
     /// <summary>A server's stream may stay open for as long as its client likes: a moment of it is enough.</summary>
     private static readonly TimeSpan s_streamPatience = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How often somebody calls is not what this is about.</summary>
+    private static readonly Dictionary<string, string?> s_unlimited = new(StringComparer.Ordinal)
+    {
+        ["Fluster__Controller__CallsPerSecond"] = "0",
+        ["Fluster__Controller__JobCallsPerSecond"] = "0",
+        ["Fluster__Controller__FailedCallsPerSecond"] = "0",
+    };
+
     private readonly int _seed = TestSeed.New();
 
     [Fact]
     public async Task Controller_MessagesWithoutAValidToken_AreRefusedAndChangeNothing()
     {
-        await using var controller = await ControllerProcess.StartAsync();
+        await using var controller = await ControllerProcess.StartAsync(s_unlimited);
         await using var worker = await FakeWorker.ConnectAsync(controller);
         var words = await FillAsync(controller, worker);
         using var stranger = ClusterKey.Create();
@@ -68,7 +76,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public async Task Controller_MessagesOfEveryRole_AreAnsweredAndNeverAFault()
     {
-        await using var controller = await ControllerProcess.StartAsync();
+        await using var controller = await ControllerProcess.StartAsync(s_unlimited);
         await using var worker = await FakeWorker.ConnectAsync(controller);
         var words = await FillAsync(controller, worker);
         using var channel = OpenChannel(controller.GrpcAddress);
@@ -146,7 +154,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public async Task EveryPort_AnyBytes_AreAnsweredOrHungUpOn_AndChangeNothing()
     {
-        await using var controller = await ControllerProcess.StartAsync();
+        await using var controller = await ControllerProcess.StartAsync(s_unlimited);
         await using var worker = await FakeWorker.ConnectAsync(controller);
         await FillAsync(controller, worker);
         await using var server = new ActorServer(new ActorServerOptions { Announcements = TextWriter.Null });
