@@ -120,9 +120,17 @@ internal static class ClusterInvariants
         {
             var job = state.Jobs.Find(task.JobUid)!;
             var ended = job.Terms.HasGangs ? FallenGenerations(state, job, task) : task.Attempts.Count(fence => state.Attempt(fence) is { IsLive: false });
+            if (job is { IsLive: true, Stopping: false, Terms.HasGangs: false })
+            {
+                Assert.Equal((EndedFor(state, task, Retry.Failure), EndedFor(state, task, Retry.Loss)), (task.Failures, task.Losses));
+            }
+
             Assert.True(task.Failures + task.Losses <= ended && task.FreeInARow <= ended, $"Task {task.Uid} has {ended} ended attempts and counts {task.Failures} failures and {task.Losses} losses.");
         }
     }
+
+    private static int EndedFor(ClusterState state, TaskRecord task, Retry budget) =>
+        task.Attempts.Count(fence => state.Attempt(fence) is { IsLive: false, Failure: { } failure } && Failures.BudgetFor(failure) == budget);
 
     /// <summary>A gang counts one for each of its generations in which a member did not succeed, however many members that were.</summary>
     private static int FallenGenerations(ClusterState state, JobRecord job, TaskRecord task)

@@ -10,8 +10,8 @@ namespace Fluster.Tests;
 /// </summary>
 internal sealed class MachineLab
 {
-    private readonly JobDirectory _directory = new();
-    private readonly ClusterView _view;
+    private JobDirectory _directory = new();
+    private ClusterView _view;
     private readonly Queue<ClusterInput> _following = new();
 
     public MachineLab()
@@ -61,6 +61,19 @@ internal sealed class MachineLab
         while (HasFollowing)
         {
             GoOn();
+        }
+    }
+
+    /// <summary>The controller is started again: what it knows is what the state says, and what waited to be gone on with is found again.</summary>
+    public void Restart()
+    {
+        State = State.AtNextStart();
+        _directory = new JobDirectory();
+        _view = new ClusterView(State, _directory);
+        _following.Clear();
+        foreach (var effect in OwedEffects.Of(State).OfType<ClusterEffect.GoOn>())
+        {
+            _following.Enqueue(effect.Input);
         }
     }
 

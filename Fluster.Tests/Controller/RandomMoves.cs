@@ -23,7 +23,7 @@ internal static class RandomMoves
             return;
         }
 
-        switch (dice.Roll(12))
+        switch (dice.Roll(14))
         {
             case 0 or 1:
                 lab.Apply(Submit(lab, dice));
@@ -43,9 +43,57 @@ internal static class RandomMoves
             case 10:
                 Stop(lab, dice);
                 break;
+            case 11:
+                Preempt(lab, dice);
+                break;
+            case 12:
+                Administer(lab, dice);
+                break;
             default:
                 lab.Now += dice.Roll(40) * (dice.Roll(4) == 0 ? 5_000 : 500);
                 Endpoint(lab, dice);
+                break;
+        }
+    }
+
+    /// <summary>Moves that get gangs through their generations; any other move comes now and then.</summary>
+    public static void MakeForGangs(MachineLab lab, int number)
+    {
+        var dice = new Dice(number);
+        if (lab.State.Workers.Count < Workers)
+        {
+            Worker(lab, dice);
+            return;
+        }
+
+        switch (dice.Roll(12))
+        {
+            case 0 or 1 when lab.State.Jobs.Ascending().Count(job => job.IsLive && job.Terms.HasGangs) < 5:
+                var submit = Submit(lab, dice);
+                var terms = submit.Terms with { Replicas = 2 + dice.Roll(2), SliceSize = 1, Coscheduled = true, Shape = new ResourceShape { CpuMillis = 500, MemoryBytes = 1 }, FailureRetries = dice.Roll(4), SchedulingTimeout = 0 };
+                lab.Apply(submit with { Terms = terms });
+                break;
+            case 2 or 3 or 4 when Any(lab.State.Jobs.Ascending().Where(job => job is { IsLive: true, Stopping: false, Terms.HasGangs: true, Waiting: > 0 }), dice) is { } gang:
+                lab.Apply(new ClusterInput.PlaceGang(gang.Uid, 0, [.. Enumerable.Range(0, gang.Terms.GangSize).Select(_ => Any(lab.State.Workers.Ascending(), dice)!.Uid)]));
+                break;
+            case 5 or 6 or 7 or 8 when Any(lab.State.Attempts.Ascending().Where(attempt => !attempt.Dead), dice) is { } attempt:
+                var (phase, outcome) = dice.Roll(4) switch
+                {
+                    0 => (AttemptPhase.Running, null),
+                    1 => (AttemptPhase.Ended, MachineLab.Exit(1)),
+                    _ => (AttemptPhase.Ended, MachineLab.Success),
+                };
+                var worker = lab.State.Workers.Find(attempt.WorkerUid)!;
+                lab.Apply(new ClusterInput.Observe(worker.Uid, worker.Incarnation, MachineLab.Seen(attempt.Fence, phase, outcome), []));
+                break;
+            case 9:
+                lab.Now += dice.Roll(30_000);
+                break;
+            case 10:
+                Preempt(lab, dice);
+                break;
+            default:
+                Make(lab, dice.Roll(int.MaxValue));
                 break;
         }
     }
@@ -73,6 +121,13 @@ internal static class RandomMoves
                 SchedulingTimeout = dice.Roll(4) == 0 ? 5_000 : 0,
                 ExecutionTimeout = dice.Roll(4) == 0 ? 5_000 : 0,
                 KeepChildren = dice.Roll(2) == 0,
+                Priority = dice.Roll(4) switch
+                {
+                    0 => JobPriority.Batch,
+                    1 => JobPriority.Production,
+                    2 => JobPriority.Interactive,
+                    _ => null,
+                },
             },
             Request: default,
             Trace: default,
@@ -133,6 +188,45 @@ internal static class RandomMoves
                 break;
             default:
                 lab.Apply(new ClusterInput.Silence(known!.Uid, known.Incarnation, WorkerEvent.SilentForLong));
+                break;
+        }
+    }
+
+    /// <summary>A job that waits wants the room of others; not all of them have to give way.</summary>
+    private static void Preempt(MachineLab lab, Dice dice)
+    {
+        if (Any(lab.State.Jobs.Descending().Take(12).Where(job => job.Waiting > 0), dice) is not { } job)
+        {
+            return;
+        }
+
+        var before = lab.State;
+        var victims = dice.Roll(2) == 0
+            ? before.Attempts.Ascending().Where(attempt => attempt.IsLive)
+            : Enumerable.Range(0, 1 + dice.Roll(3)).Select(_ => Any(before.Attempts.Descending().Take(12), dice)).OfType<AttemptRecord>();
+        lab.Apply(new ClusterInput.Preempt(job.Uid, [.. victims.Select(victim => victim.Fence)]));
+        foreach (var attempt in lab.State.Attempts.Ascending().Where(attempt => attempt.StopCause is not null && before.Attempt(attempt.Fence) is { StopCause: null }))
+        {
+            var victim = before.Jobs.Find(attempt.JobUid)!;
+            Assert.True(attempt.IsLive && victim.Terms.Priority < job.Terms.Priority, $"{victim.Id} ({victim.Terms.Priority}) had to give way to {job.Id} ({job.Terms.Priority}).");
+        }
+    }
+
+    private static void Administer(MachineLab lab, Dice dice)
+    {
+        switch (dice.Roll(6))
+        {
+            case 0 or 1 when Any(lab.State.Workers.Ascending(), dice) is { } worker:
+                lab.Apply(new ClusterInput.DrainWorker(worker.Uid, Now: dice.Roll(2) == 0));
+                break;
+            case 2:
+                lab.Apply(new ClusterInput.RevokeTokens(Namespace.Default));
+                break;
+            case 3:
+                lab.Apply(new ClusterInput.AdoptWorkers($"other {dice.Roll(3)}", lab.State.Meta.Epoch + dice.Roll(2), lab.State.Meta.NextAttempt + dice.Roll(3)));
+                break;
+            case 4:
+                lab.Restart();
                 break;
         }
     }

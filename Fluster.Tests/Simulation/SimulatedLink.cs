@@ -44,7 +44,7 @@ internal sealed class SimulatedLink(SimulatedWorld world, SimulatedWorker worker
 
             if (_workerKnows)
             {
-                world.Figures.Count(SimulatedEvent.OldFramesArrivedAfterHello);
+                world.Figures.Count(SimulatedEvent.FramesOutlivedTheirLink);
             }
 
             arrive();

@@ -21,7 +21,7 @@ internal enum SimulatedEvent
     WorkerCutOff,
     AllWorkersCutOff,
     FramesLost,
-    OldFramesArrivedAfterHello,
+    FramesOutlivedTheirLink,
     ClockSetBack,
     ClockSetForward,
     WorkerDiskWasSlow,
