@@ -138,6 +138,9 @@ public static class FlusterBuilderExtensions
                 variables[Worker + "Cpu"] = share.Cpu.ToString(CultureInfo.InvariantCulture);
                 variables[Worker + "Memory"] = share.Memory;
                 variables[Worker + "PortRange"] = share.PortRange;
+
+                // Whoever starts an AppHost runs their own jobs on their own files, and may be root, whose files no other user of an attempt could read.
+                variables.TryAdd(Worker + "IsolateAttempts", "false");
             });
         return builder;
     }

@@ -18,10 +18,13 @@ public class AppHostTests
         await using var host = await AppHostProcess.StartFlusterAsync(directory.File("data"), context);
         Assert.Contains("./fluster job run -- ", host.Output, StringComparison.Ordinal);
 
-        using (var job = CliProcess.Start(context, "job", "run", "--", "bash", "-c", "echo id $FLUSTER_JOB_ID; exit 3"))
+        // Its jobs read what only whoever started it may read.
+        var own = Directory.CreateDirectory(directory.File("own"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        await File.WriteAllTextAsync(Path.Combine(own, "notes"), "mine\n");
+        using (var job = CliProcess.Start(context, "job", "run", "--", "bash", "-c", $"echo id $FLUSTER_JOB_ID; cat {own}/notes; exit 3"))
         {
             Assert.Equal(3, await job.ExitAsync());
-            Assert.Matches("^id bash-[0-9a-f]{8}\n$", job.Out);
+            Assert.Matches("^id bash-[0-9a-f]{8}\nmine\n$", job.Out);
         }
 
         using (var workers = CliProcess.Start(context, "worker", "list", "--output", "json"))
