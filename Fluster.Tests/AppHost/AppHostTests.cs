@@ -19,13 +19,15 @@ public class AppHostTests
         Assert.Contains("./fluster job run -- ", host.Output, StringComparison.Ordinal);
 
         // Its jobs read what only whoever started it may read.
-        var own = Directory.CreateDirectory(directory.File("own"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        var own = Directory.CreateTempSubdirectory("fluster-own-").FullName;
         await File.WriteAllTextAsync(Path.Combine(own, "notes"), "mine\n");
         using (var job = CliProcess.Start(context, "job", "run", "--", "bash", "-c", $"echo id $FLUSTER_JOB_ID; cat {own}/notes; exit 3"))
         {
             Assert.Equal(3, await job.ExitAsync());
             Assert.Matches("^id bash-[0-9a-f]{8}\nmine\n$", job.Out);
         }
+
+        Directory.Delete(own, recursive: true);
 
         using (var workers = CliProcess.Start(context, "worker", "list", "--output", "json"))
         {
