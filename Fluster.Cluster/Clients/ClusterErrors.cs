@@ -13,7 +13,7 @@ internal static class ClusterErrors
     /// <summary>Whether trying the same again may help.</summary>
     /// <remarks>A server that dies in the middle of an answer shows as Cancelled; the caller's own cancellation is dealt with before.</remarks>
     public static bool IsTransient(RpcException exception) =>
-        exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && !IsNotAController(exception)
+        exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && (!IsNotAController(exception) || IsBrokenOff(exception))
         || exception.StatusCode == StatusCode.ResourceExhausted && exception.Trailers.Get(TryAgain) is not null;
 
     public static ClusterException Translate(RpcException exception, FlusterClientOptions options)
@@ -50,11 +50,17 @@ internal static class ClusterErrors
         {
             SocketError.ConnectionRefused => $"No controller is running at {address}{source}: the connection was refused. {ClientEnvironment.HowToStart}, or check the address.",
             SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => $"The controller's address {address}{source} leads nowhere: {socket.Message}.",
+            null or SocketError.ConnectionReset when IsBrokenOff(exception) =>
+                $"What answers at {address}{source} hangs up: a controller that is just ending, or it is not a Fluster controller's gRPC endpoint. Check the address: a controller has another one for its pages.",
             null when Causes(exception).OfType<HttpRequestException>().FirstOrDefault() is null && exception.Status.DebugException is null =>
                 $"The controller at {address} cannot serve now: {exception.Status.Detail}",
             _ => $"The controller at {address}{source} cannot be reached: {(socket ?? Causes(exception).Last()).Message}",
         };
     }
+
+    // A controller that is killed before it has shaken hands, or another program that hangs up.
+    private static bool IsBrokenOff(RpcException exception) =>
+        Causes(exception).Any(cause => cause is SocketException or HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded });
 
     // The pages' port, or another program: it answers, but not in HTTP/2 or not in gRPC.
     private static bool IsNotAController(RpcException exception) =>

@@ -62,9 +62,15 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         using var channel = Controller.Channel();
         var service = ControllerProcess.Service(channel);
+        var seen = "";
         await Eventually.True(
-            async () => (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers.Count(worker => worker.State == "Alive" && worker.Health is not null) == _workers.Count,
-            () => string.Join('\n', _workers.Select(worker => worker.Process.Output)));
+            async () =>
+            {
+                var workers = (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers;
+                seen = workers.ToString();
+                return workers.Count(worker => IsLinked(worker) && worker.Health is not null) == _workers.Count;
+            },
+            () => $"The controller sees: {seen}\n\n{Controller.Process.Output}\n\n{string.Join("\n\n", _workers.Select(worker => $"{worker.Id}: {worker.Process.Output}"))}");
     }
 
     /// <summary>Returns when nothing of a worker's capacity is held any more; of every worker's when it is not named.</summary>
@@ -78,7 +84,7 @@ internal sealed class TestCluster : IAsyncDisposable
             {
                 var workers = (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers;
                 seen = workers.ToString();
-                return workers.Where(info => worker is null || info.WorkerId == worker).All(info => info is { State: "Alive", RunningAttempts: 0, Used: { CpuMillis: 0, MemoryBytes: 0, DiskBytes: 0 } });
+                return workers.Where(info => worker is null || info.WorkerId == worker).All(info => IsLinked(info) && info is { RunningAttempts: 0, Used: { CpuMillis: 0, MemoryBytes: 0, DiskBytes: 0 } });
             },
             () => $"Capacity did not come back: {seen}");
     }
@@ -97,6 +103,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
         return string.Join('\n', lines);
     }
+
+    /// <summary>One in quarantine is there, too: it only gets no new work for a while.</summary>
+    private static bool IsLinked(Cluster.V1.WorkerInfo worker) => worker.State is "Alive" or "Quarantined";
 
     private void StartWorker()
     {

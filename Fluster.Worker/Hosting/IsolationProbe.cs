@@ -7,6 +7,8 @@ namespace Fluster.Worker;
 [SupportedOSPlatform("linux")]
 internal static class IsolationProbe
 {
+    private const int Tries = 3;
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     /// <summary>Chooses a way, remembers its ward in the data directory, and leaves its launcher running.</summary>
@@ -39,8 +41,21 @@ internal static class IsolationProbe
 
     private static string? Try(Isolation isolation, ProcessLauncher launcher)
     {
-        var (problem, exitCode) = Run(isolation, launcher, new ProbeProgram("/", ["-c", ":"]));
-        return problem ?? (exitCode == 0 ? null : $"/bin/sh ended with code {exitCode}.");
+        for (var tries = 1; ; tries++)
+        {
+            var before = launcher.ProcessId;
+            var (problem, exitCode) = Run(isolation, launcher, new ProbeProgram("/", ["-c", ":"]));
+            if (problem is null && exitCode == 0)
+            {
+                return null;
+            }
+
+            // A launcher that was killed meanwhile says nothing about the machine.
+            if (tries == Tries || before is not null && before == launcher.ProcessId)
+            {
+                return problem ?? (exitCode is { } code ? $"/bin/sh ended with code {code}." : "/bin/sh was killed.");
+            }
+        }
     }
 
     /// <summary>Has /bin/sh run something short.</summary>

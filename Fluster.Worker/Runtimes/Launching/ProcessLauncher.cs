@@ -6,12 +6,15 @@ namespace Fluster.Worker;
 
 /// <summary>Has the launcher start programs, and starts another launcher when that one dies.</summary>
 [SupportedOSPlatform("linux")]
-internal sealed unsafe partial class ProcessLauncher(Ward ward, DescriptorPump pump, ILogger<ProcessLauncher> logger) : IDisposable
+internal sealed partial class ProcessLauncher(Ward ward, DescriptorPump pump, ILogger<ProcessLauncher> logger) : IDisposable
 {
     /// <summary>The argument that makes this program a launcher.</summary>
     public const string Argument = "--launcher";
 
     private const int StartTries = 3;
+
+    /// <summary>Before another one is started, should launchers die as soon as they live.</summary>
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
     private readonly Lock _gate = new();
     private HelperProcess? _process;
@@ -27,18 +30,7 @@ internal sealed unsafe partial class ProcessLauncher(Ward ward, DescriptorPump p
     {
         lock (_gate)
         {
-            for (var tries = 1; ; tries++)
-            {
-                try
-                {
-                    Connect();
-                    return;
-                }
-                catch (IOException) when (tries < StartTries)
-                {
-                    // Somebody may have killed it; one that really cannot run fails every time.
-                }
-            }
+            Try(Connect);
         }
     }
 
@@ -51,8 +43,11 @@ internal sealed unsafe partial class ProcessLauncher(Ward ward, DescriptorPump p
         {
             lock (_gate)
             {
-                Connect();
-                FdChannel.Send(_socket, request.ToBytes(), [stdout, stderr, newsEnd]);
+                Try(() =>
+                {
+                    Connect();
+                    FdChannel.Send(_socket, request.ToBytes(), [stdout, stderr, newsEnd]); // it starts what it has received whole
+                });
             }
 
             pump.Add(news, new NewsReader(program));
@@ -80,18 +75,37 @@ internal sealed unsafe partial class ProcessLauncher(Ward ward, DescriptorPump p
         }
     }
 
-    private void Connect()
+    /// <summary>Somebody may have killed the launcher just now; one that really cannot run fails every time.</summary>
+    private void Try(Action act)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                act();
+                return;
+            }
+            catch (IOException) when (tries < StartTries)
+            {
+                Disconnect();
+            }
+        }
+    }
+
+    private unsafe void Connect()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_process is { Exited.IsCompleted: false })
+        if (_socket >= 0 && _process is { Exited.IsCompleted: false })
         {
             return;
         }
 
         if (_process is { } dead)
         {
+            dead.Kill(); // it may be dead already, and not reaped
             Log.LauncherDied(logger, dead.Id, dead.Exited.Result);
             Disconnect();
+            _process = null;
         }
 
         var (ours, theirs) = Libc.SocketPair();
@@ -117,6 +131,31 @@ internal sealed unsafe partial class ProcessLauncher(Ward ward, DescriptorPump p
         }
 
         Log.LauncherStarted(logger, _process.Id);
+        var started = _process;
+        _ = Detached.Run(() => ReplaceAsync(started));
+    }
+
+    /// <summary>Starts another one when this one dies, so that the next program need not wait for it. Whoever launches before that does so itself.</summary>
+    private async Task ReplaceAsync(HelperProcess process)
+    {
+        await process.Exited;
+        await Task.Delay(s_pause, TimeProvider.System);
+        lock (_gate)
+        {
+            if (_disposed || _process != process)
+            {
+                return;
+            }
+
+            try
+            {
+                Connect();
+            }
+            catch (IOException)
+            {
+                // The next program tries again, and tells why it does not work.
+            }
+        }
     }
 
     private void Disconnect()
