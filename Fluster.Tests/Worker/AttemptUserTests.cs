@@ -167,6 +167,7 @@ public class AttemptUserTests
             Assert.True(ward.SweepUntilEmpty(patience: TimeSpan.FromSeconds(20)));
 
             Assert.True(left.WaitForExit(TimeSpan.FromSeconds(10)));
+            Assert.Equal(0, new FileInfo(path).Length); // nobody has to look for it again
             pool.Take(default).Dispose();
         }
         finally

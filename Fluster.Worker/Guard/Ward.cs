@@ -62,10 +62,11 @@ internal sealed record Ward(string Id, string CgroupDirectory)
     public bool SweepUntilEmpty(int spared = 0, TimeSpan? patience = null)
     {
         var started = Stopwatch.GetTimestamp();
+        var users = UserPool.Of(Id, UserPool.DefaultLockDirectory); // its worker is gone and takes no more
         using var wait = new ManualResetEventSlim(); // never set: these are plain processes without a clock of their own
         for (var emptyRounds = 0; emptyRounds < 2;)
         {
-            emptyRounds = SweepOnce(spared, killLaunchers: emptyRounds > 0) ? emptyRounds + 1 : 0;
+            emptyRounds = SweepOnce(spared, users, killLaunchers: emptyRounds > 0) ? emptyRounds + 1 : 0;
             if (emptyRounds == 0 && patience < Stopwatch.GetElapsedTime(started))
             {
                 return false;
@@ -74,12 +75,13 @@ internal sealed record Ward(string Id, string CgroupDirectory)
             wait.Wait(s_look);
         }
 
+        UserPool.Clear(users, Id, UserPool.DefaultLockDirectory);
         CgroupTree.RemoveBelow(CgroupDirectory);
         return true;
     }
 
     [SupportedOSPlatform("linux")]
-    private bool SweepOnce(int spared, bool killLaunchers)
+    private bool SweepOnce(int spared, IReadOnlySet<uint> users, bool killLaunchers)
     {
         var groupsEmpty = CgroupDirectory.Length == 0 || CgroupTree.KillBelow(CgroupDirectory);
         groupsEmpty &= EngineFile.Length == 0 || !File.Exists(EngineFile) || WardContainers.Remove(File.ReadAllText(EngineFile), Id);
@@ -88,7 +90,7 @@ internal sealed record Ward(string Id, string CgroupDirectory)
         var launcherIds = launchers.Select(entry => entry.Identity.Id).ToHashSet();
         var jobs = ProcessTable.Marked(table, FlusterEnvironment.AttemptMarker, Id + ".")
             .Concat(ProcessTable.Descendants(table, launcherIds))
-            .Concat(ProcessTable.OfUsers(table, UserPool.Of(Id, UserPool.DefaultLockDirectory)))
+            .Concat(ProcessTable.OfUsers(table, users))
             .Where(entry => !entry.IsDead && !launcherIds.Contains(entry.Identity.Id) && entry.Identity.Id != spared)
             .DistinctBy(entry => entry.Identity)
             .ToList();

@@ -67,15 +67,36 @@ internal sealed class UserPool(UserRange range, IReadOnlyList<UserRange> taken, 
             return users;
         }
 
-        foreach (var path in Directory.EnumerateFiles(lockDirectory))
+        // A file per user that was ever given: those of no ward are empty, and told apart without being opened.
+        foreach (var file in new DirectoryInfo(lockDirectory).EnumerateFiles())
         {
-            if (uint.TryParse(Path.GetFileName(path.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var user) && Names(path, ward))
+            if (file.Length == ward.Length && uint.TryParse(file.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var user) && Names(file.FullName, ward))
             {
                 users.Add(user);
             }
         }
 
         return users;
+    }
+
+    /// <summary>Nothing of a ward is left: its users are free.</summary>
+    public static void Clear(IEnumerable<uint> users, string ward, string lockDirectory)
+    {
+        foreach (var user in users)
+        {
+            try
+            {
+                using var file = new FileStream(Path.Combine(lockDirectory, user.ToString(CultureInfo.InvariantCulture)), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                if (TextOf(file, ward.Length) == ward)
+                {
+                    file.SetLength(0);
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // Another worker has it by now.
+            }
+        }
     }
 
     private FileStream? TryLock(uint user)
@@ -111,7 +132,8 @@ internal sealed class UserPool(UserRange range, IReadOnlyList<UserRange> taken, 
     {
         try
         {
-            return TextOf(path, ward.Length) == ward;
+            using var file = File.Open(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return TextOf(file, ward.Length) == ward;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -119,9 +141,8 @@ internal sealed class UserPool(UserRange range, IReadOnlyList<UserRange> taken, 
         }
     }
 
-    private static string TextOf(string path, int length)
+    private static string TextOf(FileStream file, int length)
     {
-        using var file = File.Open(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var content = new byte[length + 1];
         return Encoding.ASCII.GetString(content, 0, file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false));
     }
