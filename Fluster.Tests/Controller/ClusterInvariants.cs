@@ -210,10 +210,10 @@ internal static class ClusterInvariants
         });
     }
 
-    /// <summary>Of what was just placed: its worker holds no member of another gang.</summary>
+    /// <summary>Of what was just placed, and has not died in the same commit: its worker holds no member of another gang.</summary>
     private static void GangsShareNoWorker(ClusterState before, ClusterState after)
     {
-        foreach (var attempt in New(before, after).Where(attempt => after.Jobs.Find(attempt.JobUid)!.Terms.HasGangs))
+        foreach (var attempt in New(before, after).Where(attempt => !attempt.Dead && after.Jobs.Find(attempt.JobUid)!.Terms.HasGangs))
         {
             var gangs = after.Workers.Find(attempt.WorkerUid)!.Held.Select(fence => after.Attempt(fence)!)
                 .Select(held => (Job: after.Jobs.Find(held.JobUid)!, held.TaskIndex))
