@@ -5,6 +5,9 @@ internal sealed class SimulatedFaults(SimulatedWorld world)
 {
     private bool _isOver;
 
+    /// <summary>Nothing breaks any more.</summary>
+    public bool AreOver => _isOver;
+
     public void Begin() => world.After(world.Dice.Roll(3_000), null, "all is well", BreakSomething);
 
     /// <summary>Nothing breaks any more, and what is broken is mended.</summary>

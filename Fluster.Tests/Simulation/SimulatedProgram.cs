@@ -55,7 +55,7 @@ internal sealed class SimulatedProgram(SimulatedWorld world, SimulatedWorker mac
             return;
         }
 
-        if (world.Dice.Chance(plan.FaultPercent) || machine.BrokenUntil > world.Time.Now)
+        if (!world.Faults.AreOver && world.Dice.Chance(plan.FaultPercent) || machine.BrokenUntil > world.Time.Now)
         {
             Tell(new AttemptEnd { At = world.Time.GetUtcNow(), Failure = new JobFailure(FailureKind.WorkerFault, "simulated") });
             return;
