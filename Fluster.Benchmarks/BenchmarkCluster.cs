@@ -14,6 +14,9 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_shortInterval = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>The controller as it is deployed, published once for all benchmarks of a run.</summary>
+    private static readonly Lazy<string> s_controllerOutput = new(PublishController);
+
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("fluster-bench-");
     private readonly ClusterKey _key = ClusterKey.Create();
     private readonly List<Process> _processes = [];
@@ -75,7 +78,7 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
             cluster.StartController();
             if (withWorker)
             {
-                cluster.Start("Fluster.Worker", new()
+                cluster.Start("Fluster.Worker", OutputOf("Fluster.Worker"), new()
                 {
                     ["Fluster__Worker__Id"] = "bench",
                     ["Fluster__Worker__ControllerAddress"] = cluster._grpc,
@@ -140,7 +143,7 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
         return _key.Sign(claims with { IssuedAt = now.ToUnixTimeSeconds(), ExpiresAt = now.AddDays(1).ToUnixTimeSeconds() });
     }
 
-    private void StartController() => _controller = Start("Fluster.Controller", new()
+    private void StartController() => _controller = Start("Fluster.Controller", s_controllerOutput.Value, new()
     {
         ["Kestrel__Endpoints__grpc__Url"] = _grpc,
         ["Kestrel__Endpoints__http__Url"] = _http,
@@ -148,10 +151,34 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
         ["Fluster__Controller__ClusterKey"] = _key.ExportPrivatePem(),
     });
 
-    private Process Start(string project, Dictionary<string, string> environment)
+    /// <summary>In Debug, and where the feed lacks the package for it, the build's own output.</summary>
+    private static string PublishController()
     {
-        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
-        var output = Path.Combine(Root(), project, "bin", configuration, "net10.0");
+        var published = Path.Combine(Root(), "Fluster.Controller", "bin", "published");
+        string[] arguments = ["publish", Path.Combine(Root(), "Fluster.Controller"), "-c", "Release", "-o", published, "-nologo", "-v", "quiet", "-nodeReuse:false", "-p:FlusterReadyToRun=true", "-p:FlusterAnalyzers=false"];
+        if (!IsRelease)
+        {
+            return OutputOf("Fluster.Controller");
+        }
+
+        using var publish = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true }) ?? throw new InvalidOperationException("dotnet publish did not start.");
+        var output = publish.StandardOutput.ReadToEnd();
+        publish.WaitForExit();
+        if (publish.ExitCode == 0)
+        {
+            return published;
+        }
+
+        Console.Error.WriteLine($"The controller is measured as it is built, not as it is deployed: {output}");
+        return OutputOf("Fluster.Controller");
+    }
+
+    private static bool IsRelease => AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
+
+    private static string OutputOf(string project) => Path.Combine(Root(), project, "bin", IsRelease ? "Release" : "Debug", "net10.0");
+
+    private Process Start(string project, string output, Dictionary<string, string> environment)
+    {
         var log = Path.Combine(_directory.FullName, project + ".log");
 
         // Through a shell, so that what it writes goes to a file and not to the lines of JSON; exec, so that the process is the program.
@@ -175,13 +202,18 @@ internal sealed class BenchmarkCluster : IAsyncDisposable
         {
             try
             {
+                using (var socket = new TcpClient())
+                {
+                    await socket.ConnectAsync(IPAddress.Loopback, new Uri(_grpc).Port, cancellationToken); // asking a port that is closed by RPC keeps a processor busy
+                }
+
                 var answer = await client.Calls.CallAsync((service, options) => service.ListWorkersAsync(new V1.ListWorkersRequest(), options), cancellationToken);
                 if (!forWorker || answer.Workers.Any(worker => worker.State == "Alive"))
                 {
                     return;
                 }
             }
-            catch (ClusterException exception) when (exception.Error == ClusterError.Unavailable)
+            catch (Exception exception) when (exception is SocketException or ClusterException { Error: ClusterError.Unavailable })
             {
                 // Not yet.
             }
