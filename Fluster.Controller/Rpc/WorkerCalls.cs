@@ -27,7 +27,7 @@ internal sealed partial class WorkerCalls(
             ResultRules.Check(holding.Outcome?.Result);
         }
 
-        var result = await loop.ApplyAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings]), cancellationToken);
+        var result = await loop.ApplyAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings], hello.Link), cancellationToken);
         using var connection = new WorkerConnection(
             result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, new TokenRenewal(() => tokens.ForWorker(worker), tokens.WorkerLifetime, time), time);
         connection.Greeted(holdings);

@@ -56,7 +56,12 @@ internal abstract record ClusterInput
     public sealed record Preempt(long ForJob, ImmutableArray<Fence> Victims) : ClusterInput;
 
     /// <summary>A worker came, for the first time, again, or as a new incarnation.</summary>
-    public sealed record Hello(WorkerId Worker, ulong Incarnation, WorkerTraits Traits, ImmutableArray<Observation> Holdings) : ClusterInput;
+    /// <param name="Worker">Which.</param>
+    /// <param name="Incarnation">Larger at every start of the worker.</param>
+    /// <param name="Traits">What it says of itself.</param>
+    /// <param name="Holdings">Every attempt that it has something of.</param>
+    /// <param name="Link">Larger with every link of one incarnation: what came over an older link says nothing any more. 0: not known.</param>
+    public sealed record Hello(WorkerId Worker, ulong Incarnation, WorkerTraits Traits, ImmutableArray<Observation> Holdings, long Link = 0) : ClusterInput;
 
     /// <summary>What a worker saw of its attempts.</summary>
     /// <param name="WorkerUid">Who.</param>

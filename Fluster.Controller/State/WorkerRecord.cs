@@ -50,6 +50,9 @@ internal sealed record WorkerRecord
 
     public required ulong Incarnation { get; init; }
 
+    /// <summary>The link of that incarnation over which it last said Hello. 0: not known.</summary>
+    public long Link { get; init; }
+
     public required WorkerTraits Traits { get; init; }
 
     public WorkerState State { get; init; } = WorkerState.Alive;

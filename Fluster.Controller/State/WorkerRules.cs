@@ -11,11 +11,18 @@ internal static class WorkerRules
             return StepDraft.Rejected(RejectionKind.FailedPrecondition, $"Worker '{input.Worker}' was started again since: this start of it no longer counts.");
         }
 
+        if (known is not null && input.Incarnation == known.Incarnation && input.Link > 0 && input.Link <= known.Link)
+        {
+            // It was under way while the worker gave that link up and opened another: what has been placed since is not in it.
+            return StepDraft.Rejected(RejectionKind.FailedPrecondition, $"Worker '{input.Worker}' has opened another link since: this one no longer counts.");
+        }
+
         var worker = known ?? NewWorker(draft, input);
         var restarted = worker.Incarnation != input.Incarnation;
         worker = worker with
         {
             Incarnation = input.Incarnation,
+            Link = input.Link,
             Traits = input.Traits,
             State = WorkerState.Alive,
             LostAt = 0,

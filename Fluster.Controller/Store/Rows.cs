@@ -221,6 +221,7 @@ internal static class Rows
         {
             Id = worker.Id.ToString(),
             Incarnation = worker.Incarnation,
+            Link = worker.Link,
             Capacity = ToRow(worker.Traits.Capacity),
             MaxConcurrentJobs = worker.Traits.MaxConcurrentJobs,
             Region = worker.Traits.Region,
@@ -241,6 +242,7 @@ internal static class Rows
         Uid = uid,
         Id = WorkerId.Parse(row.Id),
         Incarnation = row.Incarnation,
+        Link = row.Link,
         Traits = new WorkerTraits
         {
             Capacity = ToRecord(row.Capacity),
@@ -261,6 +263,7 @@ internal static class Rows
     public static bool SameRow(WorkerRecord left, WorkerRecord right) =>
         ReferenceEquals(left.Traits, right.Traits)
         && left.Incarnation == right.Incarnation
+        && left.Link == right.Link
         && left.State == right.State
         && left.Draining == right.Draining
         && left.ConnectedAt == right.ConnectedAt

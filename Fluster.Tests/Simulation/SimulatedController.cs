@@ -138,7 +138,7 @@ internal sealed class SimulatedController(SimulatedWorld world) : SimulatedActor
 
         var holdings = hello.Holdings.Select(OutcomeWire.ToRecord).ToList();
         machine.HeardAt = world.Time.Now;
-        var input = new ClusterInput.Hello(Fluster.Cluster.WorkerId.Parse(hello.WorkerId), hello.Incarnation, SimulatedWorker.Traits, [.. holdings]);
+        var input = new ClusterInput.Hello(Fluster.Cluster.WorkerId.Parse(hello.WorkerId), hello.Incarnation, SimulatedWorker.Traits, [.. holdings], hello.Link);
         Put(input, envelope =>
         {
             if (envelope.Fault is not null || envelope.Result!.Rejection is not null)

@@ -21,6 +21,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
     private int _flushed;
     private ClusterIdentity? _remembered;
     private ulong _incarnation;
+    private long _links;
 
     // In the process.
     private readonly Dictionary<Fence, SimulatedProgram> _running = [];
@@ -198,6 +199,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
         {
             WorkerId = id,
             Incarnation = _incarnation,
+            Link = ++_links,
             ClusterId = _supervisor!.Cluster?.ClusterId ?? "",
             Epoch = _supervisor.Cluster?.Epoch ?? 0,
         };

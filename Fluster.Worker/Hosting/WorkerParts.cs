@@ -22,6 +22,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     private volatile bool _saidContainers;
     private readonly ControllerLink _link;
     private readonly LogSender _logs;
+    private long _links;
 
     private WorkerParts(WorkerOptions options, string directory, IDisposable holder, ServiceEndpointResolver resolver, TimeProvider time, ILoggerFactory loggers)
     {
@@ -193,6 +194,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Epoch = cluster?.Epoch ?? 0,
             WorkerId = id,
             Incarnation = memory.Incarnation,
+            Link = Interlocked.Increment(ref _links),
             Capabilities = _machine.Capabilities(isolation.Name, _saidContainers),
             ProtocolVersion = ProtocolVersion.Current,
         };
