@@ -1,12 +1,19 @@
 namespace Fluster.Controller;
 
-/// <summary>What is done now and then: old logs and unused blobs go.</summary>
+/// <summary>What is done now and then: old logs and unused blobs go, and once what the start left.</summary>
 internal sealed partial class Upkeep(LogStore logs, BlobCollector blobs, TimeProvider time, ILogger<Upkeep> logger) : BackgroundService
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMinutes(10);
 
+    /// <summary>By then a controller that was started serves.</summary>
+    private static readonly TimeSpan s_started = TimeSpan.FromSeconds(2);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // Reading the state left as much garbage as there is state. Nothing else would give that memory back while little happens.
+        await Task.Delay(s_started, time, stoppingToken);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+
         while (true)
         {
             await Task.Delay(s_interval, time, stoppingToken);
