@@ -76,7 +76,7 @@ built=$SECONDS
 
 echo "testing"
 dotnet test Fluster.Tests --no-build -nologo --results-directory "$results" --logger 'trx;LogFileName=tests.trx' --logger 'console;verbosity=minimal' \
-  --blame-hang --blame-hang-timeout 6m --blame-hang-dump-type none "$@"
+  --blame-hang --blame-hang-timeout 12m --blame-hang-dump-type none "$@"
 status=$?
 
 # Tests are in one namespace and in a folder for each area: which class is in which folder.

@@ -306,7 +306,13 @@ internal static class Rows
         RegisteredAt = row.RegisteredAt,
     };
 
-    public static ArchivedRow ToRow(ArchivedJob archived) => new() { Job = ToRow(archived.Job), Request = ToRequestRow(archived.Job) };
+    /// <summary>The job will not run again: the values of its environment, which may be secrets, are not kept.</summary>
+    public static ArchivedRow ToRow(ArchivedJob archived)
+    {
+        var spec = V1.JobSpec.Parser.ParseFrom(archived.Job.Request.Span);
+        spec.Environment?.Variables.Clear();
+        return new ArchivedRow { Job = ToRow(archived.Job), Request = new RequestRow { Spec = spec.ToByteString() } };
+    }
 
     public static TombstoneRow ToRow(TombstoneRecord tombstone) => new()
     {

@@ -1,5 +1,7 @@
+using System.Text;
 using Fluster.Cluster;
 using Fluster.Controller;
+using Microsoft.Data.Sqlite;
 using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Tests;
@@ -77,7 +79,26 @@ public class ArchiveTests
             await lab.Loop.ApplyAsync(new ClusterInput.ArchiveJobs(keep), CancellationToken.None);
         }
 
+        Assert.DoesNotContain(Secret, ArchiveOf(controller), StringComparison.Ordinal);
         await controller.StartAsync();
+    }
+
+    /// <summary>All rows of the archive as they are on the disk.</summary>
+    private static string ArchiveOf(ControllerProcess controller)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(controller.DataDirectory, "state.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT body FROM archive";
+        using var reader = command.ExecuteReader();
+        var bodies = new StringBuilder();
+        while (reader.Read())
+        {
+            bodies.Append(Encoding.Latin1.GetString((byte[])reader[0]));
+        }
+
+        Assert.Contains("old0", bodies.ToString(), StringComparison.Ordinal);
+        return bodies.ToString();
     }
 
     private static async Task<IReadOnlyList<JobId>> ListAsync(FlusterClient client, JobFilter filter)

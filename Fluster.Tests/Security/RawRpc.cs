@@ -10,13 +10,44 @@ internal sealed record RawAnswer(Status Status, IReadOnlyList<byte[]> Messages);
 /// <summary>Calls any RPC with any bytes, as no generated client would.</summary>
 internal static class RawRpc
 {
+    /// <summary>HTTP/2's word for "too many streams in too short a time": a server that is flooded says it before it looks at a call.</summary>
+    private const long EnhanceYourCalm = 0xb;
+
+    private const int MostTries = 100;
+
+    private static readonly TimeSpan s_calm = TimeSpan.FromMilliseconds(100);
     private static readonly Marshaller<byte[]> s_bytes = Marshallers.Create(bytes => bytes, bytes => bytes);
 
     public static string PathOf(MethodDescriptor method) => $"/{method.Service.FullName}/{method.Name}";
 
-    /// <summary>Sends the messages, and reads until the call ends, the time is over or there are enough answers.</summary>
+    /// <summary>
+    /// Sends the messages, and reads until the call ends, the time is over or there are enough answers. Waits and sends them again when the
+    /// server had too many streams to look at them.
+    /// </summary>
     public static async Task<RawAnswer> CallAsync(
-        GrpcChannel channel, MethodDescriptor method, IEnumerable<byte[]> messages, Metadata headers, TimeSpan patience, int mostAnswers = 100)
+        GrpcChannel channel, MethodDescriptor method, IReadOnlyCollection<byte[]> messages, Metadata headers, TimeSpan patience, int mostAnswers = 100)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                var answer = await CallOnceAsync(channel, method, messages, headers, patience, mostAnswers);
+                if (tries == MostTries || !answer.Status.Detail.Contains("ENHANCE_YOUR_CALM", StringComparison.Ordinal))
+                {
+                    return answer;
+                }
+            }
+            catch (HttpProtocolException exception) when (exception.ErrorCode == EnhanceYourCalm && tries < MostTries)
+            {
+                // As above: the library tells it in more than one way.
+            }
+
+            await Task.Delay(s_calm, TimeProvider.System);
+        }
+    }
+
+    private static async Task<RawAnswer> CallOnceAsync(
+        GrpcChannel channel, MethodDescriptor method, IReadOnlyCollection<byte[]> messages, Metadata headers, TimeSpan patience, int mostAnswers)
     {
         // On the wire all four kinds of call are this one.
         var raw = new Method<byte[], byte[]>(MethodType.DuplexStreaming, method.Service.FullName, method.Name, s_bytes, s_bytes);
