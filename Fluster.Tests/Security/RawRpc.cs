@@ -10,8 +10,11 @@ internal sealed record RawAnswer(Status Status, IReadOnlyList<byte[]> Messages);
 /// <summary>Calls any RPC with any bytes, as no generated client would.</summary>
 internal static class RawRpc
 {
-    /// <summary>HTTP/2's word for "too many streams in too short a time": a server that is flooded says it before it looks at a call.</summary>
-    private const long EnhanceYourCalm = 0xb;
+    /// <summary>
+    /// How the library tells that a stream or its connection was broken off by HTTP/2 itself, before anybody looked at the call: of a flooded
+    /// server ("enhance your calm"), or because a frame met a stream that had just been refused. A server that is gone refuses connections.
+    /// </summary>
+    private static readonly string[] s_brokenOff = ["HTTP/2 error code", "Connection reset", "The request was aborted", "Broken pipe", "response ended prematurely"];
 
     private const int MostTries = 100;
 
@@ -21,8 +24,8 @@ internal static class RawRpc
     public static string PathOf(MethodDescriptor method) => $"/{method.Service.FullName}/{method.Name}";
 
     /// <summary>
-    /// Sends the messages, and reads until the call ends, the time is over or there are enough answers. Waits and sends them again when the
-    /// server had too many streams to look at them.
+    /// Sends the messages, and reads until the call ends, the time is over or there are enough answers. Waits and sends them again when
+    /// HTTP/2 broke the call off.
     /// </summary>
     public static async Task<RawAnswer> CallAsync(
         GrpcChannel channel, MethodDescriptor method, IReadOnlyCollection<byte[]> messages, Metadata headers, TimeSpan patience, int mostAnswers = 100)
@@ -32,14 +35,14 @@ internal static class RawRpc
             try
             {
                 var answer = await CallOnceAsync(channel, method, messages, headers, patience, mostAnswers);
-                if (tries == MostTries || !answer.Status.Detail.Contains("ENHANCE_YOUR_CALM", StringComparison.Ordinal))
+                if (tries == MostTries || !s_brokenOff.Any(words => answer.Status.Detail.Contains(words, StringComparison.Ordinal)))
                 {
                     return answer;
                 }
             }
-            catch (HttpProtocolException exception) when (exception.ErrorCode == EnhanceYourCalm && tries < MostTries)
+            catch (Exception exception) when (exception is IOException or HttpRequestException { InnerException: IOException } && tries < MostTries)
             {
-                // As above: the library tells it in more than one way.
+                // The same, thrown as it is.
             }
 
             await Task.Delay(s_calm, TimeProvider.System);
