@@ -19,7 +19,7 @@ internal sealed class EndpointWatchCalls(ClusterLoop loop, EndpointFeed feed)
         bool Matches(EndpointRecord endpoint) => key is { } name ? endpoint.Key == name : endpoint.Namespace == @namespace && endpoint.Name.StartsWith(request.Prefix, StringComparison.Ordinal);
 
         var epoch = loop.Current.Meta.Epoch;
-        long? known = request.Epoch == epoch ? request.Version : null;
+        long? known = request.Epoch == epoch && request.Version <= loop.Current.Meta.EndpointVersion ? request.Version : null; // nobody was given a later one
         var resumes = known is not null;
         using var watch = feed.Open(key);
         while (true)
