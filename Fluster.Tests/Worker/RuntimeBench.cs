@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using System.Runtime.Versioning;
-using System.Text;
 using Fluster.Cluster;
 using Fluster.Worker;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -8,14 +6,11 @@ using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Tests;
 
-/// <summary>A process runtime with everything below it real, and nothing above it: a test plays the supervisor.</summary>
+/// <summary>A runtime of processes.</summary>
 [SupportedOSPlatform("linux")]
-internal sealed class RuntimeBench : IAsyncDisposable
+internal sealed class RuntimeBench : AttemptBench
 {
-    private static ulong s_fences = 1UL << 40;
-
     private readonly string _directory;
-    private readonly ConcurrentDictionary<Fence, LogSpool> _logs = [];
 
     public RuntimeBench(string mode, TimeSpan? unkillableAfter = null, string? directory = null, bool users = true)
     {
@@ -28,7 +23,7 @@ internal sealed class RuntimeBench : IAsyncDisposable
         Launcher = new ProcessLauncher(Isolation.Ward, Pump, NullLogger<ProcessLauncher>.Instance);
         Launcher.Start();
         var blobs = new BlobCache(Path.Combine(_directory, "blobs"), FetchAsync);
-        Runtime = new ProcessRuntime(Path.Combine(_directory, "work"), OpenLog, TimeProvider.System)
+        Runtime = new ProcessRuntime(Path.Combine(_directory, "work"), (fence, spec) => OpenLog(fence, spec, Path.Combine(_directory, "spool", fence.ToString())), TimeProvider.System)
         {
             Isolation = Isolation,
             Launcher = Launcher,
@@ -37,15 +32,7 @@ internal sealed class RuntimeBench : IAsyncDisposable
             Ports = new PortPool(new PortRange(20000, 25000), PortRange.Ephemeral(), Path.Combine(_directory, "ports")),
             Blobs = blobs,
             Bundles = new BundleStore(Path.Combine(_directory, "bundles"), blobs),
-            Surroundings = new WorkerSurroundings
-            {
-                WorkerId = "worker-1",
-                BindHost = "127.0.0.1",
-                AdvertiseHost = "127.0.0.1",
-                ControllerAddress = () => "http://127.0.0.1:7070",
-                ClusterKey = () => "public key",
-                BaseVariables = BaseEnvironment.Of(Environment.GetEnvironmentVariables()),
-            },
+            Surroundings = SurroundingsWith(BaseEnvironment.Of(Environment.GetEnvironmentVariables())),
             JobHostPath = "",
             UnkillableAfter = unkillableAfter ?? TimeSpan.FromSeconds(60),
             Logger = NullLogger.Instance,
@@ -61,6 +48,8 @@ internal sealed class RuntimeBench : IAsyncDisposable
     public ProcessLauncher Launcher { get; }
 
     public ProcessRuntime Runtime { get; }
+
+    protected override IJobRuntime AttemptRuntime => Runtime;
 
     /// <summary>Blobs that the cluster has.</summary>
     public Dictionary<string, byte[]> Blobs { get; } = [];
@@ -86,39 +75,6 @@ internal sealed class RuntimeBench : IAsyncDisposable
         return spec;
     }
 
-    public RunningTest Start(V1.AttemptSpec spec)
-    {
-        var fence = new Fence(Interlocked.Increment(ref s_fences));
-        var test = new RunningTest(fence);
-        test.Attempt = Runtime.Start(fence, spec, test.Report);
-        return test;
-    }
-
-    public Task<AttemptEnd> RunAsync(V1.AttemptSpec spec) => Start(spec).EndAsync();
-
-    public async Task<(AttemptEnd End, string Output)> RunForOutputAsync(V1.AttemptSpec spec)
-    {
-        var test = Start(spec);
-        var end = await test.EndAsync();
-        return (end, TextOf(test.Fence, V1.LogStream.Stdout));
-    }
-
-    /// <summary>What a stream of an attempt has so far, gaps as such.</summary>
-    public string TextOf(Fence fence, V1.LogStream stream)
-    {
-        var text = new StringBuilder();
-        var log = _logs[fence];
-        for (var sequence = 0L; log.Read(sequence) is { } chunk; sequence++)
-        {
-            if (chunk.Stream == stream)
-            {
-                text.Append(chunk.Gap ? $"[gap {chunk.LineCount}]" : chunk.Data.ToStringUtf8());
-            }
-        }
-
-        return text.ToString();
-    }
-
     /// <summary>Makes the cluster have a blob.</summary>
     public V1.BlobRef AddBlob(byte[] content)
     {
@@ -127,24 +83,16 @@ internal sealed class RuntimeBench : IAsyncDisposable
         return new V1.BlobRef { Hash = hash, Size = content.Length };
     }
 
-    public LogSpool LogOf(Fence fence) => _logs[fence];
-
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         await Runtime.DisposeAsync();
         Launcher.Dispose();
         Isolation.Ward.SweepUntilEmpty(patience: TimeSpan.FromSeconds(10));
         Pump.Dispose();
-        foreach (var log in _logs.Values)
-        {
-            log.Dispose();
-        }
+        CloseLogs();
 
         Directory.Delete(_directory, recursive: true);
     }
-
-    private LogSpool OpenLog(Fence fence, V1.AttemptSpec spec) =>
-        _logs[fence] = LogSpool.Open(Path.Combine(_directory, "spool", fence.ToString()), new LogOwner(fence, spec.JobId, spec.TaskIndex));
 
     private async Task FetchAsync(V1.BlobRef blob, Stream destination, CancellationToken cancellationToken) =>
         await destination.WriteAsync(Blobs[blob.Hash], cancellationToken);
