@@ -105,20 +105,22 @@ internal sealed class MachineScript
         ulong.Parse(options.GetValueOrDefault("incarnation", "1")),
         new WorkerTraits
         {
-            Capacity = new ResourceShape
-            {
-                CpuMillis = Cores(options.GetValueOrDefault("cpu", "4")),
-                MemoryBytes = 4L << 30,
-                Gpus = int.Parse(options.GetValueOrDefault("gpus", "0")),
-                GpuVariant = options.GetValueOrDefault("gpu", ""),
-                TpuVariant = options.GetValueOrDefault("tpu", ""),
-                Preemptible = arguments.Contains("preemptible", StringComparer.Ordinal),
-                Container = arguments.Contains("container", StringComparer.Ordinal),
-            },
+            Capacity = Shape(arguments, options, cpu: "4", memory: 4L << 30),
             Region = options.GetValueOrDefault("region", ""),
             MaxConcurrentJobs = int.Parse(options.GetValueOrDefault("jobs", "10")),
         },
         [.. options.GetValueOrDefault("holds", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(name => new Observation(AttemptOf(name).Fence, AttemptPhase.Running))]);
+
+    private static ResourceShape Shape(string[] arguments, Dictionary<string, string> options, string cpu, long memory) => new()
+    {
+        CpuMillis = Cores(options.GetValueOrDefault("cpu", cpu)),
+        MemoryBytes = memory,
+        Gpus = int.Parse(options.GetValueOrDefault("gpus", "0")),
+        GpuVariant = options.GetValueOrDefault("gpu", ""),
+        TpuVariant = options.GetValueOrDefault("tpu", ""),
+        Preemptible = arguments.Contains("preemptible", StringComparer.Ordinal),
+        Container = arguments.Contains("container", StringComparer.Ordinal),
+    };
 
     private ClusterInput.SubmitJob Submit(string[] arguments, Dictionary<string, string> options)
     {
@@ -131,17 +133,7 @@ internal sealed class MachineScript
             {
                 Name = id.LastPart,
                 Replicas = int.Parse(options.GetValueOrDefault("replicas", "1")),
-                Shape = new ResourceShape
-                {
-                    CpuMillis = Cores(options.GetValueOrDefault("cpu", "1")),
-                    MemoryBytes = 1L << 20,
-                    Gpus = int.Parse(options.GetValueOrDefault("gpus", "0")),
-                    GpuVariant = options.GetValueOrDefault("gpu", ""),
-                    TpuVariant = options.GetValueOrDefault("tpu", ""),
-                    Preemptible = arguments.Contains("preemptible", StringComparer.Ordinal),
-                    Container = arguments.Contains("container", StringComparer.Ordinal),
-                    Regions = options.GetValueOrDefault("regions", ""),
-                },
+                Shape = Shape(arguments, options, cpu: "1", memory: 1L << 20) with { Regions = options.GetValueOrDefault("regions", "") },
                 Priority = null,
                 FailureRetries = int.Parse(options.GetValueOrDefault("retries", "0")),
                 LossRetries = int.Parse(options.GetValueOrDefault("losses", "100")),
