@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Fluster.Cluster;
 using Fluster.Redis;
@@ -123,7 +124,8 @@ public sealed class RedisEndpointReaderTests : IAsyncLifetime, IDisposable
         await Redis.PublishAsync("fluster:{c1}:changes", "what is no change"); // makes it look
 
         await Eventually.True(async () => await Redis.KeyExistsAsync("fluster:{c1}:version") == false, () => "It is there.");
-        await Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System); // longer than between two looks
+        var before = await LooksAsync();
+        await Eventually.True(async () => await LooksAsync() >= before + 2, () => "The reader does not look.");
         Assert.Equal(["e-1"], Ids(await reader.LookupAsync(Namespace.Default, "calc")));
     }
 
@@ -163,6 +165,15 @@ public sealed class RedisEndpointReaderTests : IAsyncLifetime, IDisposable
         _running = Task.Run(() => _projector.RunAsync(_stop.Token));
         await Eventually.True(() => _projector.WrittenVersion == _endpoints.Version, () => $"{_projector.State}");
         return await RedisEndpointReader.ConnectAsync(_redis!, ClusterId);
+    }
+
+    /// <summary>How often the version was read.</summary>
+    private async Task<long> LooksAsync()
+    {
+        var commands = (string)(await Redis.ExecuteAsync("INFO", "commandstats"))!;
+        const string Name = "cmdstat_hmget:calls=";
+        var line = commands.Split('\n').FirstOrDefault(line => line.StartsWith(Name, StringComparison.Ordinal));
+        return line is null ? 0 : long.Parse(line[Name.Length..line.IndexOf(',', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
     }
 
     private async Task StopProjectorAsync()
