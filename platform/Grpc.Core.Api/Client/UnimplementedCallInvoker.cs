@@ -1,6 +1,6 @@
 namespace Grpc.Core;
 
-/// <summary>Behind clients that were made without a channel, which test doubles are.</summary>
+/// <summary>Behind clients that were made without a channel, which test doubles are. That its calls throw this exception is the behaviour of the published package.</summary>
 internal sealed class UnimplementedCallInvoker : CallInvoker
 {
     public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>

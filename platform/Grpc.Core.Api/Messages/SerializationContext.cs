@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Grpc.Core;
 
-/// <summary>Where a marshaller writes one message.</summary>
+/// <summary>Where a marshaller writes one message. A library overrides what it supports; the rest throws, as in the published package.</summary>
 public abstract class SerializationContext
 {
     /// <summary>Ends the message, which is all of <paramref name="payload"/>.</summary>
@@ -18,7 +18,7 @@ public abstract class SerializationContext
     public virtual void Complete() => throw new NotImplementedException();
 }
 
-/// <summary>Where a marshaller reads one message from.</summary>
+/// <summary>Where a marshaller reads one message from. A library overrides what it supports; the rest throws, as in the published package.</summary>
 public abstract class DeserializationContext
 {
     /// <summary>The size of the message in bytes.</summary>

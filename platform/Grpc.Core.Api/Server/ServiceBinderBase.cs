@@ -1,6 +1,6 @@
 namespace Grpc.Core;
 
-/// <summary>Receives the methods of a service, one by one. A server library overrides what it can serve.</summary>
+/// <summary>Receives the methods of a service, one by one. A server library overrides what it can serve; the rest throws, as in the published package.</summary>
 public class ServiceBinderBase
 {
     /// <param name="method">Name, type and marshallers.</param>
