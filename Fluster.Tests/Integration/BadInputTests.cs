@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 using Fluster.Cluster;
 using Fluster.Rpc;
@@ -43,7 +42,7 @@ public sealed class BadInputTests(BadInputTests.Fixture fixture) : IClassFixture
             {
                 var bytes = new byte[random.Next(1, 4096)];
                 random.NextBytes(bytes);
-                await SendAsync(new Uri(address), [.. Encoding.ASCII.GetBytes(prefixes[round % prefixes.Length]), .. bytes]);
+                await RawSocket.SendAsync(new Uri(address), [.. Encoding.ASCII.GetBytes(prefixes[round % prefixes.Length]), .. bytes], TimeSpan.FromSeconds(5));
             }
         }
 
@@ -161,26 +160,6 @@ public sealed class BadInputTests(BadInputTests.Fixture fixture) : IClassFixture
 
     /// <summary>A client that sends what the controller is to refuse.</summary>
     private GrpcChannel Unlimited() => RpcChannel.ForAddress(new Uri(Controller.GrpcAddress), new RpcLimits { MaxMessageSize = int.MaxValue });
-
-    private static async Task SendAsync(Uri address, byte[] bytes)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(address.Host, address.Port, patience.Token);
-            await socket.SendAsync(bytes, patience.Token);
-            socket.Shutdown(SocketShutdown.Send);
-            var answer = new byte[4096];
-            while (await socket.ReceiveAsync(answer, patience.Token) > 0)
-            {
-            }
-        }
-        catch (SocketException exception) when (exception.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown or SocketError.ConnectionAborted)
-        {
-            // Hanging up is an answer too.
-        }
-    }
 
     private async Task<int> JobCountAsync()
     {

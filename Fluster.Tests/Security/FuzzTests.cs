@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net.Sockets;
 using System.Text;
 using Fluster.Actors;
 using Fluster.Cluster;
@@ -165,7 +164,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         {
             output.WriteLine($"{address}: seed {_seed}");
             await Parallel.ForEachAsync(Enumerable.Range(0, TestScale.Of(200, 10_000)), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (round, _) =>
-                await SendAsync(address, Bytes(new Random(unchecked(_seed + round)))));
+                await RawSocket.SendAsync(address, Bytes(new Random(unchecked(_seed + round))), s_patience));
         }
 
         Assert.Equal(before, await SnapshotAsync(controller));
@@ -218,26 +217,6 @@ public sealed class FuzzTests(ITestOutputHelper output)
         var bytes = new byte[random.Next(1, 2048)];
         random.NextBytes(bytes);
         return [.. Encoding.Latin1.GetBytes(beginnings[random.Next(beginnings.Length)]), .. bytes];
-    }
-
-    private static async Task SendAsync(Uri address, byte[] bytes)
-    {
-        using var patience = new CancellationTokenSource(s_patience);
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(address.Host, address.Port, patience.Token);
-            await socket.SendAsync(bytes, patience.Token);
-            socket.Shutdown(SocketShutdown.Send);
-            var answer = new byte[4096];
-            while (await socket.ReceiveAsync(answer, patience.Token) > 0)
-            {
-            }
-        }
-        catch (SocketException exception) when (exception.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown or SocketError.ConnectionAborted)
-        {
-            // Hanging up is an answer too.
-        }
     }
 
     private static GrpcChannel OpenChannel(string address) => RpcChannel.ForAddress(new Uri(address), new RpcLimits { MaxMessageSize = 64 << 20 });

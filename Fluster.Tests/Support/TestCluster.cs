@@ -58,36 +58,14 @@ internal sealed class TestCluster : IAsyncDisposable
     public static JobRequest Bash(string script, string name = "test") => new() { Name = name, Entrypoint = JobEntrypoint.Command("bash", "-c", $"umask 0; {script}") };
 
     /// <summary>Returns when every worker that runs has been heard by the controller since it was started.</summary>
-    public async Task WorkersConnectedAsync()
-    {
-        using var channel = Controller.Channel();
-        var service = ControllerProcess.Service(channel);
-        var seen = "";
-        await Eventually.True(
-            async () =>
-            {
-                var workers = (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers;
-                seen = workers.ToString();
-                return workers.Count(worker => IsLinked(worker) && worker.Health is not null) == _workers.Count;
-            },
-            () => $"The controller sees: {seen}\n\n{Controller.Process.Output}\n\n{string.Join("\n\n", _workers.Select(worker => $"{worker.Id}: {worker.Process.Output}"))}");
-    }
+    public Task WorkersConnectedAsync() => WorkersAsync(
+        workers => workers.Count(worker => IsLinked(worker) && worker.Health is not null) == _workers.Count,
+        seen => $"The controller sees: {seen}\n\n{Controller.Process.Output}\n\n{string.Join("\n\n", _workers.Select(worker => $"{worker.Id}: {worker.Process.Output}"))}");
 
     /// <summary>Returns when nothing of a worker's capacity is held any more; of every worker's when it is not named.</summary>
-    public async Task CapacityFreeAsync(string? worker = null)
-    {
-        using var channel = Controller.Channel();
-        var service = ControllerProcess.Service(channel);
-        var seen = "";
-        await Eventually.True(
-            async () =>
-            {
-                var workers = (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers;
-                seen = workers.ToString();
-                return workers.Where(info => worker is null || info.WorkerId == worker).All(info => IsLinked(info) && info is { RunningAttempts: 0, Used: { CpuMillis: 0, MemoryBytes: 0, DiskBytes: 0 } });
-            },
-            () => $"Capacity did not come back: {seen}");
-    }
+    public Task CapacityFreeAsync(string? worker = null) => WorkersAsync(
+        workers => workers.Where(info => worker is null || info.WorkerId == worker).All(info => IsLinked(info) && info is { RunningAttempts: 0, Used: { CpuMillis: 0, MemoryBytes: 0, DiskBytes: 0 } }),
+        seen => $"Capacity did not come back: {seen}");
 
     /// <summary>Everything that a job wrote to one stream, over all its attempts; waits for its end unless told not to.</summary>
     public async Task<string> LogAsync(JobId job, JobLogStream stream = JobLogStream.Stdout, bool follow = true)
@@ -105,6 +83,21 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>One in quarantine is there, too: it only gets no new work for a while.</summary>
+    private async Task WorkersAsync(Func<IEnumerable<Cluster.V1.WorkerInfo>, bool> condition, Func<string, string> state)
+    {
+        using var channel = Controller.Channel();
+        var service = ControllerProcess.Service(channel);
+        var seen = "";
+        await Eventually.True(
+            async () =>
+            {
+                var workers = (await service.ListWorkersAsync(new Cluster.V1.ListWorkersRequest(), Controller.Headers())).Workers;
+                seen = workers.ToString();
+                return condition(workers);
+            },
+            () => state(seen));
+    }
+
     private static bool IsLinked(Cluster.V1.WorkerInfo worker) => worker.State is "Alive" or "Quarantined";
 
     private void StartWorker()
