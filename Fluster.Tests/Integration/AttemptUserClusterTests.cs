@@ -75,7 +75,7 @@ public sealed class AttemptUserClusterTests
         using var closed = Closed();
         var settings = new Dictionary<string, string?>(StringComparer.Ordinal) { ["Fluster__Worker__DataDirectory"] = closed.File("data") };
         await using var cluster = await TestCluster.StartAsync(workerSettings: settings);
-        var says = $"others than its owner do not get through '{closed.Path}', on the way to '{closed.Path}/data/work/";
+        var says = $"others than its owner do not get through '{closed.Path}', on the way to '{Path.Combine(closed.Path, "data", "work")}{Path.DirectorySeparatorChar}";
 
         Assert.StartsWith($"attempts are not isolated from each other: {says}", await DetailAsync(cluster), StringComparison.Ordinal);
         Assert.Equal("0", await OutputAsync(cluster, "id -u"));
