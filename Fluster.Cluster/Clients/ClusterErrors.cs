@@ -16,6 +16,13 @@ internal static class ClusterErrors
         exception.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled && (!IsNotAController(exception) || IsBrokenOff(exception))
         || exception.StatusCode == StatusCode.ResourceExhausted && exception.Trailers.Get(TryAgain) is not null;
 
+    /// <summary>
+    /// Whether the connection under the call broke, a ping without an answer included. Another program that speaks no HTTP/2 looks like that too: it
+    /// counts only for what is known to be a controller.
+    /// </summary>
+    public static bool IsConnectionLost(RpcException exception) =>
+        exception.StatusCode is StatusCode.Internal or StatusCode.Unavailable or StatusCode.Cancelled && Causes(exception).OfType<HttpProtocolException>().Any();
+
     public static ClusterException Translate(RpcException exception, FlusterClientOptions options)
     {
         var detail = exception.Status.Detail;

@@ -119,7 +119,7 @@ internal sealed class ControllerCalls(FlusterClientOptions options, ControllerCh
     public bool MayTryAgain(RpcException exception)
     {
         _reached |= exception.StatusCode == StatusCode.ResourceExhausted; // only a controller says so
-        return ClusterErrors.IsTransient(exception) && _reached;
+        return _reached && (ClusterErrors.IsTransient(exception) || ClusterErrors.IsConnectionLost(exception));
     }
 
     public ClusterException Translate(RpcException exception) => ClusterErrors.Translate(exception, options);

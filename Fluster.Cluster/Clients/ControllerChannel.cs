@@ -13,8 +13,6 @@ internal sealed class ControllerChannel : IDisposable
     {
         MaxMessageSize = 64 << 20,
         ConnectTimeout = TimeSpan.FromSeconds(5),
-        KeepAlivePingDelay = TimeSpan.FromSeconds(15),
-        KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
     };
 
     private readonly GrpcChannel _channel;
@@ -26,7 +24,8 @@ internal sealed class ControllerChannel : IDisposable
         _token = options.Token;
         _metadata = MetadataOf(options.Token);
         var pin = options.CertificateHash ?? (options.Token is { } token ? TokenClaims.ReadUnchecked(token)?.CertificateHash : null);
-        _channel = RpcChannel.ForAddress(new Uri(options.Address), s_limits, channel => CertificatePin.Apply(channel, pin));
+        var limits = s_limits with { KeepAlivePingDelay = options.PingDelay, KeepAlivePingTimeout = options.PingDelay * 2 / 3 };
+        _channel = RpcChannel.ForAddress(new Uri(options.Address), limits, channel => CertificatePin.Apply(channel, pin));
         Service = new V1.ControllerService.ControllerServiceClient(_channel);
     }
 

@@ -37,6 +37,9 @@ public sealed record FlusterClientOptions
     /// </summary>
     public TimeSpan RetryTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>After how much silence of the controller it is asked for a sign of life, which has two thirds of that to come.</summary>
+    internal TimeSpan PingDelay { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>The controller is known to exist, so that even the first call waits for it.</summary>
     internal bool ExpectController { get; init; }
 

@@ -36,6 +36,25 @@ public class ControllerRpcTests
         Assert.Equal(KillCause.User, status.Failure?.KilledBy);
     }
 
+    [Fact]
+    public async Task Wait_ControllerDoesNotEvenAnswerPingsForAWhile_GoesOn()
+    {
+        await using var controller = await ControllerProcess.StartAsync();
+        await using var client = new FlusterClient(new FlusterClientOptions
+        {
+            Address = controller.GrpcAddress, Token = controller.AdminToken, RetryTimeout = TimeSpan.FromMilliseconds(1), PingDelay = TimeSpan.FromSeconds(1.5),
+        });
+        var job = await client.SubmitAsync(new JobRequest { Name = "hello", Entrypoint = JobEntrypoint.Command("echo", "hi") });
+        var wait = job.WaitAsync();
+
+        Signals.Send(controller.Process.Id, Signals.Stop);
+        await Assert.ThrowsAsync<ClusterException>(() => client.GetStatusAsync(job.Id)); // gives up when the connection does, which the wait shares
+        Signals.Send(controller.Process.Id, Signals.Continue);
+        await Eventually.True(async () => await TerminatedAsync(client, job.Id), () => "The controller does not answer.");
+
+        Assert.Equal(JobState.Killed, (await wait.WaitAsync(TimeSpan.FromSeconds(30))).State);
+    }
+
     [Theory]
     [InlineData(null, StatusCode.Unauthenticated)]
     [InlineData("rubbish", StatusCode.Unauthenticated)]
@@ -50,5 +69,17 @@ public class ControllerRpcTests
         var exception = await Assert.ThrowsAsync<RpcException>(async () => await service.ListJobsAsync(new V1.ListJobsRequest(), headers));
 
         Assert.Equal(expected, exception.StatusCode);
+    }
+
+    private static async Task<bool> TerminatedAsync(FlusterClient client, JobId job)
+    {
+        try
+        {
+            return (await client.TerminateAsync(job)).State == JobState.Killed;
+        }
+        catch (ClusterException)
+        {
+            return false;
+        }
     }
 }
