@@ -1,5 +1,6 @@
 using Fluster.Cluster;
 using Fluster.Controller;
+using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Tests;
 
@@ -37,8 +38,8 @@ internal sealed class SimulatedClients(SimulatedWorld world)
 
     public void StopSubmitting() => _isOver = true;
 
-    /// <summary>What the attempts of a job do.</summary>
-    public ProgramPlan PlanOf(string jobId) => _jobs.PlanOf(jobId);
+    /// <summary>What an attempt does: its command is the request that made its job.</summary>
+    public ProgramPlan PlanOf(V1.AttemptSpec spec) => _jobs.PlanOf(spec.Entrypoint.Command.Argv[0]);
 
     public void Register(Fence owner) => Register(EndpointId.Parse($"e{++_endpoints}"), new EndpointOwner(owner));
 

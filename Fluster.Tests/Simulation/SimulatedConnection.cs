@@ -141,6 +141,7 @@ internal sealed class SimulatedConnection
         JobId = job.Id.ToString(),
         TaskIndex = attempt.TaskIndex,
         TaskCount = job.Terms.Replicas,
+        Entrypoint = new V1.Entrypoint { Command = new V1.CommandEntrypoint { Argv = { job.RequestId } } },
         AttemptNumber = attempt.Number,
         Exclusive = job.Terms.Exclusive,
         ExecutionTimeout = job.Terms.ExecutionTimeout > 0 ? Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromMilliseconds(job.Terms.ExecutionTimeout)) : null,

@@ -15,15 +15,14 @@ internal sealed class SimulatedJobs(SimulationDice dice)
 
     public JobId NextId => JobId.Parse($"j-{_made + 1:x8}");
 
-    /// <summary>What the attempts of a job do.</summary>
-    public ProgramPlan PlanOf(string jobId) =>
-        _plans.GetValueOrDefault(jobId.Contains('~', StringComparison.Ordinal) ? jobId[..jobId.LastIndexOf('~')] : jobId, ProgramPlan.Short);
+    /// <summary>What the attempts of a job do, by the request that made it: another submit of its id may be refused, and changes nothing.</summary>
+    public ProgramPlan PlanOf(string requestId) => _plans[requestId];
 
     public ClusterInput.SubmitJob New(JobId id, Fence parent)
     {
-        _made++;
+        var requestId = $"r{++_made}";
         var terms = Terms();
-        _plans[id.ToString()] = new ProgramPlan
+        _plans[requestId] = new ProgramPlan
         {
             PrepareTime = dice.Chance(20) ? dice.Roll(2_000) : dice.Roll(20),
             RunTime = dice.Roll(20) switch
@@ -41,7 +40,7 @@ internal sealed class SimulatedJobs(SimulationDice dice)
             Endpoints = dice.Chance(50) ? 0 : dice.Between(1, 2),
             Children = dice.Chance(75) ? 0 : dice.Between(1, 2),
         };
-        return new ClusterInput.SubmitJob(id, $"r{_made}", Namespace.Default, terms, Request: default, Trace: default, parent);
+        return new ClusterInput.SubmitJob(id, requestId, Namespace.Default, terms, Request: default, Trace: default, parent);
     }
 
     private JobTerms Terms()

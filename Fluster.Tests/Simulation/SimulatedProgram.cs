@@ -6,8 +6,6 @@ namespace Fluster.Tests;
 /// <summary>How the programs of a job behave.</summary>
 internal sealed record ProgramPlan
 {
-    public static ProgramPlan Short { get; } = new() { RunTime = 100 };
-
     public int PrepareTime { get; init; } = 5;
 
     public int RunTime { get; init; }

@@ -280,7 +280,7 @@ internal sealed class SimulatedWorker(SimulatedWorld world, string id) : Simulat
             case WorkerOutput.Start(var fence, var spec):
                 world.Trace.Note($"{id} starts {fence} of {spec.JobId}");
                 world.Checks.Started(fence);
-                var program = _running[fence] = new SimulatedProgram(world, this, fence, world.Clients.PlanOf(spec.JobId));
+                var program = _running[fence] = new SimulatedProgram(world, this, fence, world.Clients.PlanOf(spec));
                 world.After(program.Plan.PrepareTime, this, "an attempt is prepared", program.Prepared);
                 break;
             case WorkerOutput.Terminate(var fence):

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Fluster.Cluster;
 using Xunit.Abstractions;
 
 namespace Fluster.Tests;
@@ -30,6 +31,18 @@ public class SimulationTests(ITestOutputHelper output)
 
     [Fact]
     public void Seeds_Differ() => Assert.NotEqual(Simulation.Run(7).Fingerprint, Simulation.Run(8).Fingerprint);
+
+    /// <summary>The checks ask the programs what their user wanted: one who was refused must not answer for the job that lives under that id.</summary>
+    [Fact]
+    public void Programs_OfAJob_AreThoseOfTheSubmitThatMadeIt()
+    {
+        var jobs = new SimulatedJobs(new SimulationDice(1));
+
+        var submits = Enumerable.Range(0, 20).Select(_ => jobs.New(JobId.Parse("j/c1"), parent: default)).ToList();
+
+        Assert.Equal([false, true], submits.Select(submit => submit.Terms.Exclusive).Distinct().Order());
+        Assert.All(submits, submit => Assert.Equal(submit.Terms.Exclusive, jobs.PlanOf(submit.RequestId).IsExclusive));
+    }
 
     /// <summary>As eng/simulate.sh asks for it: "count" or "count first".</summary>
     private static (ulong First, int Count) Range()
