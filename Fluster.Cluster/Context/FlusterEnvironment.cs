@@ -60,6 +60,9 @@ public static class FlusterEnvironment
     /// <summary>What travels along with the trace (W3C).</summary>
     public const string Baggage = "BAGGAGE";
 
+    /// <summary>Begins the names of all of them but the three of W3C.</summary>
+    private const string Prefix = "FLUSTER_";
+
     /// <summary>Marks every process of one attempt, so that all of them can be found again.</summary>
     internal const string AttemptMarker = "FLUSTER_ATTEMPT";
 
@@ -78,6 +81,14 @@ public static class FlusterEnvironment
             .Cast<System.Collections.DictionaryEntry>()
             .Where(variable => ((string)variable.Key).StartsWith(PortPrefix, StringComparison.Ordinal))
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? ""));
+
+    /// <summary>The variables of this process without those by which Fluster says which job it is and which cluster it belongs to.</summary>
+    internal static Dictionary<string, string> WithoutJob() =>
+        Environment.GetEnvironmentVariables()
+            .Cast<System.Collections.DictionaryEntry>()
+            .Where(variable => !((string)variable.Key).StartsWith(Prefix, StringComparison.Ordinal) || (string)variable.Key == ContextFile)
+            .Where(variable => (string)variable.Key is not (TraceParent or TraceState or Baggage))
+            .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "", StringComparer.Ordinal);
 
     /// <summary>The variable that carries a port: <c>FLUSTER_PORT_METRICS_HTTP</c> for <c>metrics-http</c>.</summary>
     public static string PortVariable(string portName) =>

@@ -15,9 +15,6 @@ public static class JobEntry
     private const int Threw = 1;
     private const int Fault = 125;
 
-    /// <summary>The most bytes that a result can have.</summary>
-    private const int MaxResultBytes = 16 << 20;
-
     /// <summary>
     /// Runs a job in this process and writes how it ended into a directory: <c>result.json</c>, <c>exception.json</c> or
     /// <c>fault.json</c>. This name, these parameters and these files never change.
@@ -63,7 +60,7 @@ public static class JobEntry
             returned = true;
             if (invocation.ResultType is { } type)
             {
-                outcome.WriteResult(WriteResult(result, type, invocation.Display));
+                outcome.WriteResult(InvocationResult.Write(result, type, invocation.Display));
             }
 
             return Succeeded;
@@ -75,18 +72,6 @@ public static class JobEntry
             activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
             return Fail(exception, outcome, ofResult: returned);
         }
-    }
-
-    private static byte[] WriteResult(object? result, Type type, string display)
-    {
-        if (TravelCheck.Find(result, type) is { } problem)
-        {
-            throw new NotSupportedException(problem.Describe("result of", display));
-        }
-
-        var bytes = PayloadJson.Write(result, type);
-        return bytes.Length <= MaxResultBytes ? bytes : throw new NotSupportedException(
-            $"The result of {display} has {bytes.Length:N0} bytes as JSON, and {MaxResultBytes:N0} (16 MiB) can travel. Write it to a file or a store, and return where it is.");
     }
 
     private static int Fail(Exception exception, JobOutcomeFiles outcome, bool ofResult = false)
