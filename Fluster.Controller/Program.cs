@@ -8,16 +8,11 @@ using var fileSizeExceeded = OperatingSystem.IsLinux() ? PosixSignalRegistration
 
 try
 {
-    var builder = WebApplication.CreateBuilder(args);
-    builder.AddController(onFatal: exception =>
+    var app = ControllerApp.Build(WebApplication.CreateBuilder(args), onFatal: exception =>
     {
         Console.Error.WriteLine($"The controller ends: {exception.Message}");
         Environment.FailFast("The state in memory is not the one on the disk.", exception);
     });
-    var app = builder.Build();
-    _ = app.Services.GetRequiredService<ClusterLoop>(); // a directory that cannot be used is found before anything is served
-    KeyFiles.WriteAdminToken(app.Services);
-    app.MapController();
     await app.RunAsync();
     return 0;
 }

@@ -10,6 +10,17 @@ internal static class ClientEnvironment
     public static FlusterClientOptions Find(string? contextName = null) =>
         (contextName is null ? FromVariables() : null) ?? FromContextFile(ClusterContextFile.Location, contextName);
 
+    /// <summary>The cluster that the environment names, else the current one of the context file; null when there is none, or it ended with its program and left its entry.</summary>
+    /// <exception cref="InvalidOperationException">The context file cannot be read.</exception>
+    public static FlusterClientOptions? FindRunning() => FromVariables() ?? FindRunning(ClusterContextFile.Location);
+
+    /// <summary>The current cluster of a context file; null when there is none, or it ended with its program and left its entry.</summary>
+    /// <exception cref="InvalidOperationException">The file cannot be read.</exception>
+    public static FlusterClientOptions? FindRunning(string path) =>
+        ClusterContextFile.Read(path) is { Current: { } current } file && file.Contexts.TryGetValue(current, out var entry) && entry is { Address.Length: > 0, IsLeftOver: false }
+            ? FromContextFile(path, current)
+            : null;
+
     /// <summary>The cluster that this process's environment names, as it is set for every job; null when it names none.</summary>
     public static FlusterClientOptions? FromVariables()
     {

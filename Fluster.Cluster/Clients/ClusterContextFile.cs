@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -63,6 +64,28 @@ internal sealed record ClusterContextEntry
     /// <summary>The process that started the cluster, when it is of this machine.</summary>
     [JsonPropertyName("pid")]
     public int? Pid { get; init; }
+
+    /// <summary>When that process started, in seconds since 1970: another one may have its number later.</summary>
+    [JsonPropertyName("started")]
+    public long? Started { get; init; }
+
+    /// <summary>Whether the process that started the cluster is gone. An entry without one (a login) is somebody's who wants it.</summary>
+    [JsonIgnore]
+    public bool IsLeftOver => Pid is { } pid && (StartOf(pid) is not { } started || Started is { } written && written != started);
+
+    /// <summary>When a process started, in seconds since 1970; null when there is none.</summary>
+    public static long? StartOf(int pid)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(pid);
+            return new DateTimeOffset(process.StartTime).ToUnixTimeSeconds();
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
 }
 
 [JsonSerializable(typeof(ClusterContextFile))]

@@ -46,6 +46,9 @@ public sealed class FlusterClient : IClusterController
     /// <summary>What this client sent as blobs.</summary>
     internal BlobUploader Uploader { get; }
 
+    /// <summary>Ends what ends with the client.</summary>
+    internal Func<ValueTask>? Disposed { get; set; }
+
     /// <summary>For calls that are not part of <see cref="IClusterController"/>.</summary>
     internal ControllerCalls Calls => _calls;
 
@@ -180,11 +183,11 @@ public sealed class FlusterClient : IClusterController
         }
     }
 
-    /// <summary>Closes the connection. Jobs go on.</summary>
+    /// <summary>Closes the connection. Jobs go on, unless the cluster is one that was started for this client and ends with it.</summary>
     public ValueTask DisposeAsync()
     {
         _renewal.Dispose();
         _channel.Dispose();
-        return ValueTask.CompletedTask;
+        return Disposed?.Invoke() ?? ValueTask.CompletedTask;
     }
 }

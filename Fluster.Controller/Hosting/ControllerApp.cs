@@ -15,6 +15,20 @@ internal static class ControllerApp
     /// <summary>A worker may be sent all its attempts in one frame.</summary>
     private const int MostSent = 64 << 20;
 
+    /// <summary>A controller that is ready to be run: its directory is open and locked, so that one that cannot be used is found before anything is served.</summary>
+    /// <param name="builder">The settings, and where it logs.</param>
+    /// <param name="onFatal">What to do when its state in memory is not the one on the disk any more.</param>
+    /// <exception cref="StoreException">The directory cannot be used.</exception>
+    public static WebApplication Build(WebApplicationBuilder builder, Action<Exception> onFatal)
+    {
+        builder.AddController(onFatal);
+        var app = builder.Build();
+        _ = app.Services.GetRequiredService<ClusterLoop>();
+        KeyFiles.WriteAdminToken(app.Services);
+        app.MapController();
+        return app;
+    }
+
     public static void AddController(this WebApplicationBuilder builder, Action<Exception> onFatal)
     {
         builder.AddServiceDefaults();

@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace Fluster.Controller;
 
 /// <summary>What is done now and then: old logs and unused blobs go, and once what the start left.</summary>
@@ -12,7 +14,10 @@ internal sealed partial class Upkeep(LogStore logs, BlobCollector blobs, TimePro
     {
         // Reading the state left as much garbage as there is state. Nothing else would give that memory back while little happens.
         await Task.Delay(s_started, time, stoppingToken);
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        if (Assembly.GetEntryAssembly() == typeof(Upkeep).Assembly) // in somebody else's process, memory is theirs to see to
+        {
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        }
 
         while (true)
         {

@@ -1,4 +1,5 @@
 using Fluster.Cluster;
+using Fluster.Local;
 
 namespace Fluster.Tests;
 
@@ -21,6 +22,24 @@ public sealed class LocalClientBackend : ScenarioBackend
     public override Task InitializeAsync() => Task.CompletedTask;
 
     public override Task DisposeAsync() => Client.DisposeAsync().AsTask();
+}
+
+/// <summary>A controller and a worker inside this process.</summary>
+public sealed class LocalClusterBackend : ScenarioBackend
+{
+    private LocalCluster? _cluster;
+
+    public override IClusterController Client => _cluster?.Client ?? throw new InvalidOperationException("The cluster was not started.");
+
+    public override async Task InitializeAsync() => _cluster = await LocalCluster.StartAsync();
+
+    public override async Task DisposeAsync()
+    {
+        if (_cluster is not null)
+        {
+            await _cluster.DisposeAsync();
+        }
+    }
 }
 
 /// <summary>A controller and a worker in processes of their own.</summary>

@@ -44,7 +44,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         var pump = Own(new DescriptorPump(time, loggers.CreateLogger<DescriptorPump>()));
         var (isolation, launcher) = IsolationProbe.Choose(directory, options, pump, loggers);
         Own(launcher);
-        var jobHost = options.JobHostPath.Length > 0 ? options.JobHostPath : Path.Combine(AppContext.BaseDirectory, "jobhost", "Fluster.JobHost.dll");
+        var jobHost = options.JobHostPath.Length > 0 ? options.JobHostPath : Path.Combine(Path.GetDirectoryName(typeof(WorkerParts).Assembly.Location)!, "jobhost", "Fluster.JobHost.dll");
         _users = AttemptUsers.Choose(directory, options, isolation, launcher, [DotnetHost.Path, jobHost], loggers.CreateLogger<AttemptUsers>());
         _guard = Own(new WorkerGuard(isolation.Ward, time, loggers.CreateLogger<WorkerGuard>()));
         _guard.Start();
