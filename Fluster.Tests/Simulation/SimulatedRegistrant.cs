@@ -11,9 +11,10 @@ internal sealed class SimulatedRegistrant(SimulatedWorld world, string name) : S
 {
     private const int Beat = 3_000;
 
-    private readonly EndpointId _endpoint = EndpointId.Parse($"{name}-e");
+    private EndpointId _endpoint = EndpointId.Parse($"{name}-e");
     private RegistrationId _id;
     private int _number;
+    private int _takenBack;
     private Stream? _stream;
     private bool _isOver;
 
@@ -88,6 +89,7 @@ internal sealed class SimulatedRegistrant(SimulatedWorld world, string name) : S
                 return;
             case 1:
                 world.Clients.Unregister(_endpoint);
+                _endpoint = EndpointId.Parse($"{name}-e{++_takenBack}");
                 break;
             case 2:
                 world.Trace.Note($"the stream of {name} breaks");

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Fluster.Cluster;
+using Fluster.Controller;
 using Xunit.Abstractions;
 
 namespace Fluster.Tests;
@@ -42,6 +43,25 @@ public class SimulationTests(ITestOutputHelper output)
 
         Assert.Equal([false, true], submits.Select(submit => submit.Terms.Exclusive).Distinct().Order());
         Assert.All(submits, submit => Assert.Equal(submit.Terms.Exclusive, jobs.PlanOf(submit.RequestId).IsExclusive));
+    }
+
+    [Fact]
+    public void Endpoint_TakenBackBeforeItsRegistrationWasAnswered_IsNotExpected()
+    {
+        var (registration, endpoint) = (RegistrationId.Parse("r-1"), EndpointId.Parse("e-1"));
+        for (var seed = 1UL; seed <= 50; seed++) // the answers come in either order
+        {
+            using var world = new SimulatedWorld(seed, PlantedBug.None, traced: false);
+            world.Controller.Start();
+            world.Controller.Put(new ClusterInput.OpenRegistration(registration, Namespace.Default), _ => { });
+            world.GoOnFor(100);
+
+            world.Clients.Register(endpoint, new EndpointOwner(default, registration));
+            world.Clients.Unregister(endpoint);
+            world.GoOnFor(100);
+
+            world.Clients.EndpointsAreThere(world.Controller.Loop.Current);
+        }
     }
 
     /// <summary>As eng/simulate.sh asks for it: "count" or "count first".</summary>
