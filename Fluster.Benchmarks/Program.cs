@@ -15,4 +15,7 @@ return await BenchmarkRunner.RunAsync(
         new MemoryUse(),
         new RestartTime(),
         new LogRate(),
+        new SocketLoop(),
+        new ActorCalls(),
+        new ActorPayloads(),
     ]);

@@ -5,22 +5,27 @@ namespace Fluster.Actors;
 /// <summary>Stands in for an interface at run time: every call of one of its methods goes to the actor.</summary>
 internal class ActorProxy : DispatchProxy
 {
-    private ActorCaller? _caller;
+    private ActorInvoker? _invoker;
 
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> is not an interface, or has members that cannot be called remotely.</exception>
-    public static T Create<T>(ActorCaller caller)
+    public static T Create<T>(ActorInvoker invoker)
         where T : class
     {
         Interface<T>.Check();
+        if (ActorGenerated.ProxyOf<T>(invoker) is { } generated)
+        {
+            return generated;
+        }
+
         var proxy = Create<T, ActorProxy>();
-        ((ActorProxy)(object)proxy)._caller = caller;
+        ((ActorProxy)(object)proxy)._invoker = invoker;
         return proxy;
     }
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         var method = RemoteMethod.Of(targetMethod!);
-        return method.Call(_caller!, args ?? []);
+        return method.Call(_invoker!, args ?? []);
     }
 
     private static class Interface<T>

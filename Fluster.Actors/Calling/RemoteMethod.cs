@@ -1,22 +1,20 @@
 using System.Collections.Concurrent;
 using System.Reflection;
-using System.Text;
-using System.Text.Json;
 
 namespace Fluster.Actors;
 
-/// <summary>One method of an interface as its caller sees it: writes arguments, makes the call, and returns what the method returns.</summary>
+/// <summary>One method of an interface that no client was generated for: writes arguments, makes the call, and returns what the method returns.</summary>
 internal abstract class RemoteMethod
 {
     private static readonly ConcurrentDictionary<MethodInfo, RemoteMethod> s_known = new();
 
-    private readonly string _name;
-    private readonly Type[] _parameters;
+    private readonly ActorMethodShape _shape;
+    private readonly ReflectedValue?[] _parameters; // null: a cancellation token
 
     private RemoteMethod(MethodInfo method)
     {
-        _name = method.Name;
-        _parameters = [.. method.GetParameters().Select(parameter => parameter.ParameterType)];
+        _shape = ReflectedMethod.ShapeOf(method);
+        _parameters = [.. method.GetParameters().Select(parameter => ReflectedMethod.IsSent(parameter) ? ReflectedValue.Of(parameter.ParameterType) : null)];
     }
 
     public static RemoteMethod Of(MethodInfo method) => s_known.GetOrAdd(method, Create);
@@ -33,13 +31,13 @@ internal abstract class RemoteMethod
             MethodInfo { IsGenericMethodDefinition: true } => $"{name} is generic: an actor's methods have fixed types.",
             MethodInfo method when method.GetParameters().Any(parameter => parameter.ParameterType.IsByRef || parameter.ParameterType.IsByRefLike) =>
                 $"{name} has a parameter that refers to memory (ref, out or span): arguments travel as copies.",
-            MethodInfo method when !ActorResult.CanTravel(method.ReturnType) => $"{name} returns {method.ReturnType.Name}, which cannot be sent.",
+            MethodInfo method when method.ReturnType.IsByRef || method.ReturnType.IsPointer || method.ReturnType.IsByRefLike => $"{name} returns {method.ReturnType.Name}, which cannot be sent.",
             _ => null,
         };
     }
 
     /// <summary>Makes the call and returns what the method's signature says.</summary>
-    public abstract object? Call(ActorCaller caller, object?[] arguments);
+    public abstract object? Call(ActorInvoker invoker, object?[] arguments);
 
     private static RemoteMethod Create(MethodInfo method)
     {
@@ -53,53 +51,37 @@ internal abstract class RemoteMethod
         var (returning, value) =
             kind == typeof(Task<>) ? (typeof(ReturningTask<>), type.GetGenericArguments()[0])
             : kind == typeof(ValueTask<>) ? (typeof(ReturningValueTask<>), type.GetGenericArguments()[0])
+            : kind == typeof(IAsyncEnumerable<>) ? (typeof(ReturningStream<>), type.GetGenericArguments()[0])
             : (typeof(ReturningValue<>), type);
         return (RemoteMethod)Activator.CreateInstance(returning.MakeGenericType(value), method)!;
     }
 
-    private Task<string> SendAsync(ActorCaller caller, object?[] arguments)
-    {
-        var json = Write(arguments, out var cancellationToken);
-        return caller.CallAsync(_name, json, cancellationToken);
-    }
-
-    private string Write(object?[] arguments, out CancellationToken cancellationToken)
+    private ActorCall Begin(ActorInvoker invoker, object?[] arguments, out CancellationToken cancellationToken)
     {
         cancellationToken = CancellationToken.None;
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer))
+        var call = invoker.Begin(_shape);
+        for (var i = 0; i < _parameters.Length; i++)
         {
-            json.WriteStartArray();
-            for (var i = 0; i < _parameters.Length; i++)
+            if (_parameters[i] is { } parameter)
             {
-                if (arguments[i] is CancellationToken token)
-                {
-                    cancellationToken = token;
-                    continue;
-                }
-
-                JsonSerializer.Serialize(json, arguments[i], _parameters[i], ActorJson.Options);
+                parameter.Write(call.Arguments, arguments[i]);
             }
-
-            json.WriteEndArray();
+            else
+            {
+                cancellationToken = (CancellationToken)arguments[i]!;
+            }
         }
 
-        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
-    }
-
-    private async Task<TResult> CallAsync<TResult>(ActorCaller caller, object?[] arguments)
-    {
-        var value = await SendAsync(caller, arguments).ConfigureAwait(false);
-        return JsonSerializer.Deserialize<TResult>(value, ActorJson.Options)!;
+        return call;
     }
 
     private sealed class ReturningNothing(MethodInfo method) : RemoteMethod(method)
     {
         private readonly Type _type = method.ReturnType;
 
-        public override object? Call(ActorCaller caller, object?[] arguments)
+        public override object? Call(ActorInvoker invoker, object?[] arguments)
         {
-            var sent = SendAsync(caller, arguments);
+            var sent = invoker.SendAsync(Begin(invoker, arguments, out var cancellationToken), cancellationToken);
             if (_type == typeof(Task))
             {
                 return sent;
@@ -117,16 +99,35 @@ internal abstract class RemoteMethod
 
     private sealed class ReturningTask<TResult>(MethodInfo method) : RemoteMethod(method)
     {
-        public override object? Call(ActorCaller caller, object?[] arguments) => CallAsync<TResult>(caller, arguments);
+        public override object? Call(ActorInvoker invoker, object?[] arguments) =>
+            invoker.SendAsync(Begin(invoker, arguments, out var cancellationToken), ActorCodec.For<TResult>(), cancellationToken);
     }
 
     private sealed class ReturningValueTask<TResult>(MethodInfo method) : RemoteMethod(method)
     {
-        public override object? Call(ActorCaller caller, object?[] arguments) => new ValueTask<TResult>(CallAsync<TResult>(caller, arguments));
+        public override object? Call(ActorInvoker invoker, object?[] arguments) =>
+            new ValueTask<TResult>(invoker.SendAsync(Begin(invoker, arguments, out var cancellationToken), ActorCodec.For<TResult>(), cancellationToken));
     }
 
     private sealed class ReturningValue<TResult>(MethodInfo method) : RemoteMethod(method)
     {
-        public override object? Call(ActorCaller caller, object?[] arguments) => CallAsync<TResult>(caller, arguments).GetAwaiter().GetResult();
+        public override object? Call(ActorInvoker invoker, object?[] arguments) =>
+            invoker.SendAsync(Begin(invoker, arguments, out var cancellationToken), ActorCodec.For<TResult>(), cancellationToken).GetAwaiter().GetResult();
+    }
+
+    private sealed class ReturningStream<TItem>(MethodInfo method) : RemoteMethod(method)
+    {
+        // The arguments are written when the stream is read: it may be read more than once, and is another call each time.
+        public override object? Call(ActorInvoker invoker, object?[] arguments) => ReadAsync(invoker, arguments);
+
+        private async IAsyncEnumerable<TItem> ReadAsync(ActorInvoker invoker, object?[] arguments, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken reading = default)
+        {
+            var call = Begin(invoker, arguments, out var cancellationToken);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(reading, cancellationToken);
+            await foreach (var item in invoker.StreamAsync(call, ActorCodec.For<TItem>(), either.Token).ConfigureAwait(false))
+            {
+                yield return item;
+            }
+        }
     }
 }

@@ -1,61 +1,141 @@
+using System.Text;
 using Fluster.Actors.V1;
-using Fluster.Cluster;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace Fluster.Actors;
 
-/// <summary>The RPCs of an actor server. What goes wrong in or around the method is data; what goes wrong with the call is a status.</summary>
-internal sealed class ActorCallService(ActorTable actors, ServingContext serving) : ActorService.ActorServiceBase
+/// <summary>The RPCs of an actor server, for any language. What goes wrong in or around the method is data; what goes wrong with the call is a status.</summary>
+internal sealed class ActorCallService(ActorTable actors) : ActorService.ActorServiceBase
 {
     public override async Task<CallResponse> Call(CallRequest request, ServerCallContext context)
     {
-        if (actors.Find(request.Actor, out var problem) is not { } actor)
+        if (!TryReadHandle(request.Handle, out var handle))
         {
-            return Failed(V1.ActorErrorKind.NotFound, "NotFound", problem);
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{request.Handle}' is no handle: it is 32 hexadecimal digits."));
         }
 
-        if (!actor.Has(request.Method))
+        if (actors.Find(new ActorTarget(request.Actor, handle), out var failure) is not { } actor)
         {
-            return Failed(V1.ActorErrorKind.NotFound, "NotFound", $"Method '{request.Method}' not found on actor '{actor.Name}'.");
+            return Failed(failure);
         }
 
+        using var call = new UnaryServerCall(context);
         try
         {
-            return new CallResponse
+            if (UnaryArguments.Read(actor, request.Method, request.Arguments, call.Payload) is not { } method)
             {
-                Value = await actor.CallAsync(request.Method, request.Arguments, serving.Context, context.CancellationToken).ConfigureAwait(false),
-            };
+                return Failed(ActorTable.NoMethod(actor, request.Method));
+            }
+
+            call.Bind(actor, method.Number, method.Sent);
         }
         catch (ArgumentMismatchException exception)
         {
-            return Failed(V1.ActorErrorKind.InvalidArgument, "InvalidArgument", exception.Message);
+            return Failed(CallFailure.Of(exception));
         }
-        catch (UnwritableResultException exception)
+
+        if (actor.Mailbox.Enter(call) is { } ready)
         {
-            return Failed(V1.ActorErrorKind.Result, "Result", exception.Message);
+            ThreadPool.UnsafeQueueUserWorkItem(ready, preferLocal: false);
         }
-        catch (MailboxFullException exception)
+
+        return await call.Answer.ConfigureAwait(false);
+    }
+
+    public override Task<ListActorsResponse> ListActors(ListActorsRequest request, ServerCallContext context) => Task.FromResult(new ListActorsResponse
+    {
+        Actors =
         {
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, exception.Message));
-        }
-        catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
+            actors.All.Select(actor => new ActorInfo
+            {
+                Name = actor.Name, ActorId = actor.Id, RegisteredAt = Timestamp.FromDateTimeOffset(actor.RegisteredAt), Handle = actor.Handle, Metadata = { actor.Metadata.ToDictionary() },
+            }),
+        },
+    });
+
+    public override Task<ListMethodsResponse> ListMethods(ListMethodsRequest request, ServerCallContext context)
+    {
+        if (actors.Find(request.Actor, out var problem) is not { } actor)
         {
-            throw new RpcException(new Status(StatusCode.Cancelled, "The call was cancelled."));
+            throw new RpcException(new Status(StatusCode.NotFound, problem));
         }
-#pragma warning disable CA1031 // Whatever the method throws is its answer.
-        catch (Exception exception)
-#pragma warning restore CA1031
+
+        return Task.FromResult(new ListMethodsResponse
         {
-            return Failed(V1.ActorErrorKind.Exception, exception.GetType().FullName ?? exception.GetType().Name, exception.Message, exception.StackTrace);
-        }
+            Methods =
+            {
+                actor.Dispatcher.Methods.OrderBy(method => method.Name, StringComparer.Ordinal).Select(method => new MethodInfo
+                {
+                    Name = method.Name, Signature = method.ToString(), Documentation = method.Documentation, Parameters = { method.Parameters }, Streams = method.IsStream,
+                }),
+            },
+        });
     }
 
     public override Task<HealthCheckResponse> HealthCheck(HealthCheckRequest request, ServerCallContext context) =>
         Task.FromResult(new HealthCheckResponse { Healthy = true });
 
-    private static CallResponse Failed(V1.ActorErrorKind kind, string type, string message, string? stack = null) =>
-        new() { Error = new ActorError { Kind = kind, Type = type, Message = message, Stack = stack ?? "" } };
-}
+    private static bool TryReadHandle(string text, out Guid handle)
+    {
+        handle = Guid.Empty;
+        return text.Length == 0 || Guid.TryParseExact(text, "N", out handle);
+    }
 
-/// <summary>The context in which a server runs its actors' methods: that of the job that started it, if any.</summary>
-internal sealed record ServingContext(FlusterContext? Context);
+    private static CallResponse Failed(CallFailure failure) => new()
+    {
+        Error = new ActorError { Kind = (V1.ActorErrorKind)failure.Kind, Type = failure.Type, Message = failure.Message, Stack = failure.Stack },
+    };
+
+    private sealed class UnaryServerCall : ActorServerCall, IDisposable
+    {
+        private readonly TaskCompletionSource<CallResponse> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly CancellationTokenRegistration _cancelled;
+
+        public UnaryServerCall(ServerCallContext context)
+        {
+            Deadline = context.Deadline == DateTime.MaxValue ? 0 : CallScope.After(context.Deadline - TimeProvider.System.GetUtcNow().UtcDateTime);
+            _cancelled = context.CancellationToken.UnsafeRegister(static call => ((UnaryServerCall)call!).Abandon(), this);
+        }
+
+        public Task<CallResponse> Answer => _answer.Task;
+
+        private protected override bool AllowsRaw => false;
+
+        public void Dispose() => _cancelled.Dispose();
+
+        private protected override void Complete()
+        {
+            if (Result is { } written)
+            {
+                _answer.TrySetResult(new CallResponse { Value = Encoding.UTF8.GetString(written.Json) });
+                PayloadPool.Return(written);
+            }
+            else if (Status(Failure!) is { } status)
+            {
+                _answer.TrySetException(new RpcException(status));
+            }
+            else
+            {
+                _answer.TrySetResult(Failed(Failure!));
+            }
+        }
+
+        private static Status? Status(CallFailure failure) => failure.Kind switch
+        {
+            ActorErrorKind.ResourceExhausted => new Status(StatusCode.ResourceExhausted, failure.Message),
+            ActorErrorKind.DeadlineExceeded => new Status(StatusCode.DeadlineExceeded, failure.Message),
+            ActorErrorKind.Cancelled => new Status(StatusCode.Cancelled, failure.Message),
+            ActorErrorKind.ShuttingDown => new Status(StatusCode.Unavailable, failure.Message),
+            _ => null,
+        };
+
+        private void Abandon()
+        {
+            if (!TryRefuse(CallFailure.Of(ActorErrorKind.Cancelled, "The call was cancelled.")))
+            {
+                Cancel();
+            }
+        }
+    }
+}

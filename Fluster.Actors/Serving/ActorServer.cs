@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Fluster.Cluster;
 using Fluster.Rpc;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -10,6 +11,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluster.Actors;
 
@@ -29,14 +32,20 @@ public sealed partial class ActorServer : IAsyncDisposable
     private const string Loopback = "127.0.0.1";
 
     private readonly ActorServerOptions _options;
-    private readonly ActorTable _actors = new();
+    private readonly ActorTable _actors;
     private WebApplication? _application;
+    private SessionHost? _sessions;
     private ActorTokens? _tokens;
     private Uri? _address;
+    private bool _stopped;
     private bool _disposed;
 
     /// <summary>A server that does not listen yet.</summary>
-    public ActorServer(ActorServerOptions? options = null) => _options = options ?? new ActorServerOptions();
+    public ActorServer(ActorServerOptions? options = null)
+    {
+        _options = options ?? new ActorServerOptions();
+        _actors = new ActorTable(_options.TimeProvider);
+    }
 
     /// <summary>Where the server listens: <c>http://127.0.0.1:40123</c>.</summary>
     /// <exception cref="InvalidOperationException">It was not started.</exception>
@@ -48,11 +57,14 @@ public sealed partial class ActorServer : IAsyncDisposable
 
     /// <summary>Makes the public methods of an object callable under a name; before or after the start. The object stays the caller's: it is not disposed.</summary>
     /// <exception cref="ArgumentException">The name is empty or taken.</exception>
-    public void Register(string name, object actor)
+    /// <param name="name">The name.</param>
+    /// <param name="actor">The object.</param>
+    /// <param name="options">How calls enter it.</param>
+    public void Register(string name, object actor, ActorOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(actor);
-        _actors.Add(name, actor);
+        _actors.Add(name, actor, options);
     }
 
     /// <summary>
@@ -72,7 +84,9 @@ public sealed partial class ActorServer : IAsyncDisposable
         var context = FlusterContext.CurrentOrNull;
         var (tokens, announce) = TokensFor(context, _options.TimeProvider);
         _tokens = tokens;
-        var application = Build(context, tokens);
+        _actors.Enter(context);
+        _sessions = new SessionHost(_actors, tokens, _options, (_options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ActorServer>());
+        var application = Build(context, tokens, _sessions);
         _application = application;
 
         // Connections must not believe, for ever, that they are part of whatever called StartAsync.
@@ -107,10 +121,15 @@ public sealed partial class ActorServer : IAsyncDisposable
     /// <summary>Takes no more calls, lets those that run end (5 seconds by default) and stops listening.</summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
-        if (_application is { } application)
+        if (_application is not { } application || _stopped)
         {
-            await application.StopAsync(cancellationToken).ConfigureAwait(false);
+            return;
         }
+
+        _stopped = true;
+        await _actors.DrainAsync(_options.DrainTime, cancellationToken).ConfigureAwait(false);
+        await _sessions!.StopAsync().ConfigureAwait(false);
+        await application.StopAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Stops the server.</summary>
@@ -124,7 +143,8 @@ public sealed partial class ActorServer : IAsyncDisposable
         _disposed = true;
         if (_application is { } application)
         {
-            await application.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            await StopAsync(CancellationToken.None).ConfigureAwait(false);
+            await _sessions!.DisposeAsync().ConfigureAwait(false);
             await application.DisposeAsync().ConfigureAwait(false);
         }
 
@@ -141,7 +161,7 @@ public sealed partial class ActorServer : IAsyncDisposable
             ? (ActorTokens.OfJob(clusterKey, token, context.Namespace, time), false)
             : (ActorTokens.Own(time), context is null);
 
-    private WebApplication Build(FlusterContext? context, ActorTokens tokens)
+    private WebApplication Build(FlusterContext? context, ActorTokens tokens, SessionHost sessions)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(ActorServer).Assembly.GetName().Name });
         builder.Services.AddRoutingCore();
@@ -156,9 +176,9 @@ public sealed partial class ActorServer : IAsyncDisposable
             builder.Services.AddSingleton(loggers);
         }
 
+        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new SessionListener(sessions, services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
         builder.Services.AddSingleton(_actors);
-        builder.Services.AddSingleton(new ServingContext(context));
         builder.Services.AddGrpc();
         builder.Services.AddRpcLimits(new RpcLimits { MaxMessageSize = _options.MaxMessageSize });
 
@@ -177,6 +197,13 @@ public sealed partial class ActorServer : IAsyncDisposable
             ? parsed
             : Dns.GetHostAddresses(host, AddressFamily.InterNetwork).FirstOrDefault() ?? throw new InvalidOperationException($"The host '{host}' has no address.");
         kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http2);
+        if (_options.UnixSocket is { } path)
+        {
+            File.Delete(path);
+            kestrel.Listen(new UnixDomainSocketEndPoint(path), listen => listen.Protocols = HttpProtocols.Http2);
+        }
+
+        kestrel.Listen(SessionListener.Http1, listen => listen.Protocols = HttpProtocols.Http1);
     }
 
     /// <summary>Everything on this port needs a token and the protocol's version; whatever is mapped later too.</summary>

@@ -11,6 +11,11 @@ public sealed record ActorServerOptions
     /// <summary>The port to listen on; 0 takes a free one. Default: the job's port "actor", else 0.</summary>
     public int? Port { get; init; }
 
+    /// <summary>
+    /// The path of a unix socket on which programs of this machine can call, too (<c>unix:///path</c>). An old one there is replaced. Default: none.
+    /// </summary>
+    public string? UnixSocket { get; init; }
+
     /// <summary>Where a server outside a job writes its address and token, once. Default: standard error; <see cref="TextWriter.Null"/> writes nothing.</summary>
     public TextWriter? Announcements { get; init; }
 

@@ -44,26 +44,31 @@ internal sealed class ActorTokens : IDisposable
     }
 
     /// <summary>Null when the bearer of this token may call; else why not.</summary>
-    public string? Problem(string? authorization)
+    public string? Problem(string? authorization) => Check(authorization, out var problem) is null ? problem : null;
+
+    /// <summary>What the token says of its bearer, who may call; null, and why, when he may not.</summary>
+    public TokenClaims? Check(string? authorization, out string problem)
     {
         const string Scheme = "Bearer ";
         if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
-            return "The call carries no token: send 'authorization: Bearer <token>'.";
+            problem = "The call carries no token: send 'authorization: Bearer <token>'.";
+            return null;
         }
 
-        if (_key.Verify(authorization[Scheme.Length..].Trim(), _time.GetUtcNow(), out var problem) is not { } claims)
+        if (_key.Verify(authorization[Scheme.Length..].Trim(), _time.GetUtcNow(), out problem!) is not { } claims)
         {
-            return problem;
+            return null;
         }
 
-        return claims.Role switch
+        problem = claims.Role switch
         {
-            TokenRoles.Admin or TokenRoles.Service => null,
-            TokenRoles.Job when _namespace is { } mine && claims.Namespace == mine.ToString() => null,
+            TokenRoles.Admin or TokenRoles.Service => "",
+            TokenRoles.Job when _namespace is { } mine && claims.Namespace == mine.ToString() => "",
             TokenRoles.Job => "The token is of a job in another namespace.",
             _ => $"A token of role {claims.Role} cannot call actors.",
         };
+        return problem.Length == 0 ? claims : null;
     }
 
     public void Dispose() => _key.Dispose();

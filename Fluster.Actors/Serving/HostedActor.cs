@@ -1,83 +1,46 @@
 using System.Reflection;
-using System.Text.Json;
 using Fluster.Cluster;
 
 namespace Fluster.Actors;
 
-/// <summary>One object that serves calls, and its methods that can be called.</summary>
+/// <summary>One object that serves calls.</summary>
 internal sealed class HostedActor : IDisposable
 {
-    private static readonly JsonElement s_noArguments = JsonDocument.Parse("[]").RootElement;
-    private static readonly JsonDocumentOptions s_argumentLimits = new() { MaxDepth = 64 };
-
-    private readonly object _instance;
-    private readonly ILookup<string, ActorMethod> _methods;
-    private readonly ActorMailbox _mailbox = new();
-
-    public HostedActor(string name, object instance)
+    public HostedActor(string name, object instance, ActorOptions? options, DateTimeOffset registeredAt)
     {
+        options ??= new ActorOptions();
+        options = options with { Reentrant = options.Reentrant || instance.GetType().GetCustomAttribute<ReentrantAttribute>() is not null };
         Name = name;
-        _instance = instance;
-        _methods = instance.GetType().GetMethods(BindingFlags.Public | BindingFlags.Instance)
-            .Select(ActorMethod.TryCreate)
-            .OfType<ActorMethod>()
-            .ToLookup(method => method.Name, StringComparer.Ordinal);
+        Instance = instance;
+        Dispatcher = ActorGenerated.DispatcherOf(instance.GetType());
+        Metadata = options.Metadata;
+        RegisteredAt = registeredAt;
+        Mailbox = new ActorMailbox(Incarnation, options);
     }
 
     public string Name { get; }
 
-    /// <summary>Whether it has a method of that name, whatever its parameters.</summary>
-    public bool Has(string method) => _methods.Contains(method);
+    public object Instance { get; }
 
-    /// <summary>Waits for the actor's turn, calls the method and returns its result as JSON.</summary>
-    /// <exception cref="ArgumentMismatchException">The arguments do not fit any method of that name.</exception>
-    public async Task<string> CallAsync(string name, string arguments, FlusterContext? context, CancellationToken cancellationToken)
-    {
-        using var document = Parse(arguments);
-        var sent = document?.RootElement ?? s_noArguments;
-        var method = Choose(name, sent);
-        var values = method.ReadArguments(sent, cancellationToken);
-        return await _mailbox.RunAsync(() => method.InvokeAsync(_instance, values), context, cancellationToken).ConfigureAwait(false);
-    }
+    public ActorDispatcher Dispatcher { get; }
 
-    public void Dispose() => _mailbox.Dispose();
+    public ActorMailbox Mailbox { get; }
 
-    private static JsonDocument? Parse(string arguments)
-    {
-        if (arguments.Length == 0)
-        {
-            return null;
-        }
+    /// <summary>Another one at every registration: a caller who resolved an earlier one is told so.</summary>
+    public Guid Incarnation { get; } = Guid.NewGuid();
 
-        try
-        {
-            var document = JsonDocument.Parse(arguments, s_argumentLimits);
-            if (document.RootElement.ValueKind is JsonValueKind.Array or JsonValueKind.Object)
-            {
-                return document;
-            }
+    /// <summary>The incarnation as text.</summary>
+    public string Handle => Incarnation.ToString("N");
 
-            document.Dispose();
-        }
-        catch (JsonException exception)
-        {
-            throw new ArgumentMismatchException($"The arguments are not JSON: {exception.Message}", exception);
-        }
+    /// <summary>For people.</summary>
+    public string Id => $"{Name}-{Handle[..8]}";
 
-        throw new ArgumentMismatchException("The arguments must be a JSON array, in the order of the parameters, or a JSON object by their names.");
-    }
+    public DateTimeOffset RegisteredAt { get; }
 
-    private ActorMethod Choose(string name, JsonElement arguments)
-    {
-        var count = arguments.ValueKind == JsonValueKind.Array ? arguments.GetArrayLength() : arguments.EnumerateObject().Count();
-        var fitting = _methods[name].Where(method => method.Takes(count)).ToList();
-        return fitting.Count switch
-        {
-            1 => fitting[0],
-            0 => throw new ArgumentMismatchException($"{count} arguments do not fit: {string.Join(" or ", _methods[name])}."),
-            // The exact number wins over one that leaves default values out; two of the same number cannot be told apart.
-            _ when fitting.Where(method => method.ArgumentCount == count).ToList() is [var exact] => exact,
-            _ => throw new ArgumentMismatchException($"{count} arguments fit more than one: {string.Join(" or ", fitting)}."),
-        };
-    }
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>The context of the job that serves; null outside of jobs.</summary>
+    public FlusterContext? Context { get; set; }
+
+    public void Dispose() => Mailbox.Dispose();
 }

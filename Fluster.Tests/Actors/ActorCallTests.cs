@@ -95,7 +95,7 @@ public class ActorCallTests
     [InlineData("System.Exception[]")]
     public void ToException_TypeThatDoesNotFit_IsRemoteActorException(string type)
     {
-        var exception = RemoteErrors.ToException(new Actors.V1.ActorError { Kind = Actors.V1.ActorErrorKind.Exception, Type = type, Message = "m" });
+        var exception = ActorErrors.ToException(new CallFailure(ActorErrorKind.Exception, type, "m"), "Add", new ActorCallOptions(), CancellationToken.None);
 
         Assert.Equal(type, Assert.IsType<RemoteActorException>(exception).Origin.Type);
     }

@@ -19,6 +19,16 @@ public sealed class ActorCurlTests
     }
 
     [ToolFact("curl")]
+    public async Task Call_WithHttp1OnTheSamePort_AnswersToo()
+    {
+        await using var server = await ServeAsync();
+
+        var (status, answer) = await CurlAsync(server, server.Token, """{"actor": "calc", "method": "Add", "arguments": "[2, 3]"}""", protocol: "--http1.1");
+
+        Assert.Equal((200, "5"), (status, answer.GetProperty("value").GetString()));
+    }
+
+    [ToolFact("curl")]
     public async Task Call_MethodThrows_ErrorIsData()
     {
         await using var server = await ServeAsync();
@@ -59,10 +69,10 @@ public sealed class ActorCurlTests
         return server;
     }
 
-    private static async Task<(int Status, JsonElement Answer)> CurlAsync(ActorServer server, string token, string json, string header = "accept: */*")
+    private static async Task<(int Status, JsonElement Answer)> CurlAsync(ActorServer server, string token, string json, string header = "accept: */*", string protocol = "--http2-prior-knowledge")
     {
         var start = new ProcessStartInfo("curl", [
-            "--silent", "--http2-prior-knowledge", "--max-time", "30", "--write-out", "\n%{http_code}",
+            "--silent", protocol, "--max-time", "30", "--write-out", "\n%{http_code}",
             "--header", "content-type: application/json", "--header", $"authorization: Bearer {token}", "--header", header, "--data", json,
             $"{server.Address}fluster.actors.v1.ActorService/Call"])
         {

@@ -1,5 +1,8 @@
 using Fluster.Actors;
 using Fluster.Cluster;
+using Fluster.Rpc;
+using Grpc.Core;
+using V1 = Fluster.Actors.V1;
 
 namespace Fluster.Tests;
 
@@ -24,10 +27,11 @@ public sealed class ActorServerTests : IAsyncDisposable
     [InlineData("Hidden")]
     public void Methods_NotForCallers_AreNotExposed(string method)
     {
-        using var actor = new HostedActor("a", new Exposing());
+        using var actor = new HostedActor("a", new Exposing(), options: null, TimeProvider.System.GetUtcNow());
+        var methods = actor.Dispatcher.Methods.Select(one => one.Name);
 
-        Assert.True(actor.Has("Callable"));
-        Assert.False(actor.Has(method));
+        Assert.Contains("Callable", methods);
+        Assert.DoesNotContain(method, methods);
     }
 
     [Fact]
@@ -76,11 +80,10 @@ public sealed class ActorServerTests : IAsyncDisposable
     [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "The arguments are not JSON")]
     public async Task Call_ArgumentsThatDoNotFit_AreRefusedWithAReason(string arguments, string message)
     {
-        using var actor = new HostedActor("a", new Adder());
+        var answer = await CallAsync(new Adder(), "Add", arguments);
 
-        var exception = await Assert.ThrowsAsync<ArgumentMismatchException>(() => actor.CallAsync("Add", arguments, context: null, CancellationToken.None));
-
-        Assert.StartsWith(message, exception.Message, StringComparison.Ordinal);
+        Assert.Equal((V1.ActorErrorKind.InvalidArgument, "InvalidArgument"), (answer.Error.Kind, answer.Error.Type));
+        Assert.StartsWith(message, answer.Error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -88,9 +91,7 @@ public sealed class ActorServerTests : IAsyncDisposable
     [InlineData("{\"b\": 3, \"a\": 2}")]
     public async Task Call_ArgumentsInOrderOrByName_Fit(string arguments)
     {
-        using var actor = new HostedActor("a", new Adder());
-
-        Assert.Equal("5", await actor.CallAsync("Add", arguments, context: null, CancellationToken.None));
+        Assert.Equal("5", (await CallAsync(new Adder(), "Add", arguments)).Value);
     }
 
     [Fact]
@@ -157,22 +158,22 @@ public sealed class ActorServerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Mailbox_CallIsCancelledWhileItWaits_NeverStarts()
+    public async Task Call_CancelledWhileItWaits_NeverStarts()
     {
-        using var mailbox = new ActorMailbox();
+        var gate = new Gate();
+        var client = await Connect<IGate>(gate);
         using var cancel = new CancellationTokenSource();
-        var hold = new TaskCompletionSource<string>();
-        var running = mailbox.RunAsync(() => hold.Task, context: null, CancellationToken.None);
-        var started = false;
-        var queued = mailbox.RunAsync(() => Task.FromResult($"{started = true}"), context: null, cancel.Token);
+        var running = client.Wait(CancellationToken.None);
+        await gate.Entered.WaitAsync(s_patience);
+        var queued = client.Wait(cancel.Token);
 
         await cancel.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queued);
-        hold.SetResult("done");
-        Assert.Equal("done", await running);
-        Assert.Equal("next", await mailbox.RunAsync(() => Task.FromResult("next"), context: null, CancellationToken.None));
-        Assert.False(started);
+        gate.Open();
+        await running.WaitAsync(s_patience);
+        await client.Wait(CancellationToken.None).WaitAsync(s_patience);
+        Assert.Equal(2, gate.Count);
     }
 
     [Fact]
@@ -227,15 +228,16 @@ public sealed class ActorServerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Mailbox_TooManyWait_RefusesMore()
+    public async Task Call_TooManyWait_RefusesMore()
     {
-        using var mailbox = new ActorMailbox();
-        var hold = new TaskCompletionSource<string>();
-        var calls = Enumerable.Range(0, 1001).Select(_ => mailbox.RunAsync(() => hold.Task, context: null, CancellationToken.None)).ToList();
+        var gate = new Gate();
+        var client = await Connect<IGate>(gate);
+        var calls = Enumerable.Range(0, ActorMailbox.Capacity + 1).Select(_ => client.Wait(CancellationToken.None)).ToList();
 
-        await Assert.ThrowsAsync<MailboxFullException>(() => mailbox.RunAsync(() => hold.Task, context: null, CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<ClusterException>(() => client.Wait(CancellationToken.None));
 
-        hold.SetResult("");
+        Assert.Equal(ClusterError.ResourceExhausted, refused.Error);
+        gate.Open();
         await Task.WhenAll(calls).WaitAsync(s_patience);
     }
 
@@ -243,6 +245,16 @@ public sealed class ActorServerTests : IAsyncDisposable
     {
         _clients.ForEach(client => client.Dispose());
         await _server.DisposeAsync();
+    }
+
+    private async Task<V1.CallResponse> CallAsync(object actor, string method, string arguments)
+    {
+        _server.Register("actor", actor);
+        await _server.StartAsync();
+        using var channel = RpcChannel.ForAddress(_server.Address);
+        return await new V1.ActorService.ActorServiceClient(channel).CallAsync(
+            new V1.CallRequest { Method = method, Arguments = arguments },
+            new Metadata { { "authorization", $"Bearer {_server.Token}" }, { ProtocolVersion.Metadata, ProtocolVersion.Current } });
     }
 
     private async Task<T> Connect<T>(object actor)
@@ -352,7 +364,11 @@ public sealed class ActorServerTests : IAsyncDisposable
         private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _count;
+
         public Task Entered => _entered.Task;
+
+        public int Count => _count;
 
         public Task Cancelled => _cancelled.Task;
 
@@ -360,6 +376,7 @@ public sealed class ActorServerTests : IAsyncDisposable
 
         public async Task Wait(CancellationToken cancellationToken)
         {
+            Interlocked.Increment(ref _count);
             _entered.TrySetResult();
             try
             {

@@ -1,0 +1,81 @@
+using Fluster.Cluster;
+
+namespace Fluster.Actors;
+
+/// <summary>The connections of this process to servers: one for each address and token, shared by all clients, closed when none uses it.</summary>
+internal sealed class ActorConnections
+{
+    /// <summary>The largest result that a client takes, in bytes.</summary>
+    private const int MaxMessageSize = 64 * 1024 * 1024;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(string Address, string? Token), Entry> _all = [];
+    private readonly Dictionary<ActorConnection, Entry> _entries = [];
+
+    /// <summary>Those that clients use when they are not given others.</summary>
+    public static ActorConnections Shared { get; } = new();
+
+    /// <summary>The connection to a server. Every one that is acquired is to be released.</summary>
+    /// <exception cref="ArgumentException">The address is none.</exception>
+    public ActorConnection Acquire(string address, string? token)
+    {
+        token ??= FlusterEnvironment.Get(FlusterEnvironment.Token);
+        lock (_lock)
+        {
+            if (_all.TryGetValue((address, token), out var known))
+            {
+                if (known.Connection.IsUsable)
+                {
+                    known.Users++;
+                    return known.Connection;
+                }
+
+                _all.Remove((address, token));
+            }
+
+            var entry = new Entry((address, token), Open(address, token));
+            _all[(address, token)] = entry;
+            _entries[entry.Connection] = entry;
+            return entry.Connection;
+        }
+    }
+
+    /// <summary>Gives a connection back.</summary>
+    public void Release(ActorConnection connection)
+    {
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(connection, out var entry) || --entry.Users > 0)
+            {
+                return;
+            }
+
+            _entries.Remove(connection);
+            if (_all.TryGetValue(entry.Key, out var there) && there == entry)
+            {
+                _all.Remove(entry.Key);
+            }
+        }
+
+        connection.Dispose();
+    }
+
+    private static ActorConnection Open(string address, string? token)
+    {
+        if (address.StartsWith(LocalServers.Scheme, StringComparison.Ordinal))
+        {
+            return LocalServers.Connect(address);
+        }
+
+        return new SessionClient(new Uri(address), token, MaxMessageSize);
+    }
+
+    private sealed class Entry((string Address, string? Token) key, ActorConnection connection)
+    {
+        public (string Address, string? Token) Key { get; } = key;
+
+        public ActorConnection Connection { get; } = connection;
+
+        public int Users { get; set; } = 1;
+    }
+}

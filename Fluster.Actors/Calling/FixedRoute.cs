@@ -1,0 +1,61 @@
+namespace Fluster.Actors;
+
+/// <summary>Leads to one endpoint and nowhere else.</summary>
+internal sealed class FixedRoute : ActorRoute
+{
+    private readonly Lock _lock = new();
+    private readonly ResolvedEndpoint _endpoint;
+    private readonly string? _token;
+    private readonly ActorConnections _connections;
+    private ActorConnection? _connection;
+    private bool _disposed;
+
+    public FixedRoute(string name, ResolvedEndpoint endpoint, string? token, ActorConnections connections)
+        : base(name)
+    {
+        _endpoint = endpoint;
+        _token = token;
+        _connections = connections;
+        Target = new ActorTarget(name, endpoint.Handle);
+    }
+
+    public ActorTarget Target { get; }
+
+    public override bool CanMove => false;
+
+    public override string Display => $"{(Name.Length == 0 ? "the actor" : $"actor '{Name}'")} at {_endpoint.Address}";
+
+    public override Task<ActorConnection> ConnectAsync(PendingCall call, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        lock (_lock)
+        {
+            if (_connection is { IsUsable: false } broken)
+            {
+                _connections.Release(broken);
+                _connection = null;
+            }
+
+            _connection ??= _connections.Acquire(_endpoint.Address, _token);
+            Current = new Hop(Target, _endpoint.Address, _connection);
+            call.Target = Target;
+            return Task.FromResult(_connection);
+        }
+    }
+
+    /// <summary>The endpoint is gone: calls that wait for it end now.</summary>
+    public void Fail() => _connection?.FailTarget(Target);
+
+    public override void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            Current = null;
+            if (_connection is { } connection)
+            {
+                _connections.Release(connection);
+            }
+        }
+    }
+}

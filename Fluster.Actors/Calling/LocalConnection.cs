@@ -1,0 +1,150 @@
+using System.Collections.Concurrent;
+
+namespace Fluster.Actors;
+
+/// <summary>Calls a server of this process: the arguments and the result are written and read as everywhere, and no socket is between them.</summary>
+internal sealed class LocalConnection : ActorConnection
+{
+    private readonly LocalServer _server;
+    private readonly PendingTable _pending;
+    private readonly ConcurrentDictionary<(ActorTarget Target, ActorMethodShape Method), (HostedActor Actor, int Method)> _resolved = new();
+
+    public LocalConnection(LocalServer server)
+    {
+        _server = server;
+        _pending = new PendingTable(int.MaxValue, call => Cancel(call, CallEnd.TimedOut));
+    }
+
+    public override bool IsUsable => !_server.IsStopped;
+
+    public override ValueTask<CallEnd> SendAsync(PendingCall call)
+    {
+        var pending = call.Pend();
+        call.IsWritten = true;
+        if (_server.IsStopped)
+        {
+            call.TryEnd(CallEnd.NotSent, CallFailure.Of(ActorErrorKind.ShuttingDown, "its server in this process has stopped."));
+            return pending;
+        }
+
+        if (!_resolved.TryGetValue((call.Target, call.Method), out var found))
+        {
+            if (_server.Actors.Resolve(call.Target, call.Method.Name, call.Method.Parameters.Count, out var failure) is not { } resolved)
+            {
+                call.TryEnd(CallEnd.Failed, failure);
+                return pending;
+            }
+
+            found = resolved;
+            _resolved.TryAdd((call.Target, call.Method), found);
+        }
+
+        call.Slot = _pending.Add(call);
+        var served = new LocalServerCall(this, call) { Deadline = call.Deadline, Chain = call.Chain, Trace = call.Trace };
+        call.Ticket = served;
+        served.Payload.CopyFrom(call.Arguments);
+        served.Bind(found.Actor, found.Method, call.Method.Parameters.Count);
+        if (found.Actor.Mailbox.Enter(served) is { } ready)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(ready, preferLocal: false);
+        }
+
+        return pending;
+    }
+
+    public override Task<bool> IsThereAsync(CancellationToken cancellationToken) => IsUsable
+        ? Task.FromResult(true)
+        : throw new Fluster.Cluster.ClusterException(Fluster.Cluster.ClusterError.Unavailable, $"The actor server {_server.Address} of this process has stopped.");
+
+    public override void Cancel(PendingCall call, CallEnd end)
+    {
+        var served = call.Ticket as LocalServerCall;
+        if (End(call, end))
+        {
+            served?.Abandon(end == CallEnd.TimedOut ? ActorErrorKind.DeadlineExceeded : ActorErrorKind.Cancelled);
+        }
+    }
+
+    public override void GiveCredit(PendingCall call, int items, int bytes) => (call.Ticket as LocalServerCall)?.Credit.Give(items, bytes);
+
+    // The server ends its calls itself when it stops.
+    public override void FailTarget(ActorTarget target)
+    {
+    }
+
+    public override void Dispose() => _pending.Dispose();
+
+    private bool End(PendingCall call, CallEnd end, CallFailure? failure = null)
+    {
+        if (!call.TryClaim(end))
+        {
+            return false;
+        }
+
+        _pending.Remove(call.Slot, call);
+        call.Failure = failure;
+        ThreadPool.UnsafeQueueUserWorkItem(call, preferLocal: true);
+        return true;
+    }
+
+    private sealed class LocalServerCall(LocalConnection connection, PendingCall call) : ActorServerCall
+    {
+        public CreditWindow Credit { get; } = new();
+
+        /// <summary>Nobody waits for it any more.</summary>
+        public void Abandon(ActorErrorKind kind)
+        {
+            Credit.Close();
+            if (!TryRefuse(CallFailure.Of(kind, "Nobody waits for it any more.")))
+            {
+                Cancel();
+            }
+        }
+
+        private protected override void Complete()
+        {
+            if (Result is { } written)
+            {
+                if (call.TryClaim(CallEnd.Value))
+                {
+                    var value = PayloadPool.RentPayload();
+                    value.CopyFrom(written);
+                    call.Value = value;
+                    connection._pending.Remove(call.Slot, call);
+                    ThreadPool.UnsafeQueueUserWorkItem(call, preferLocal: true);
+                }
+
+                PayloadPool.Return(written);
+            }
+            else
+            {
+                connection.End(call, CallEnd.Failed, Failure);
+            }
+        }
+
+        private protected override bool TrySendItem(PayloadWriter item)
+        {
+            if (!Credit.TryTake((int)Math.Min(item.Size, int.MaxValue)))
+            {
+                return false;
+            }
+
+            Deliver(item);
+            return true;
+        }
+
+        private protected override async ValueTask SendItemAsync(PayloadWriter item)
+        {
+            await Credit.TakeAsync((int)Math.Min(item.Size, int.MaxValue), CancellationToken).ConfigureAwait(false);
+            Deliver(item);
+        }
+
+        private void Deliver(PayloadWriter item)
+        {
+            var payload = new Payload();
+            payload.CopyFrom(item);
+            call.Items?.Add(payload, (int)Math.Min(item.Size, int.MaxValue));
+            PayloadPool.Return(item);
+        }
+    }
+}
