@@ -6,7 +6,7 @@ namespace Fluster.Cli;
 /// <summary><c>fluster cluster …</c></summary>
 internal static class ClusterCommands
 {
-    public static Command Build() => new("cluster", "Look at the cluster, and have it take over workers.") { Status(), Adopt() };
+    public static Command Build() => new("cluster", "Start a cluster on this machine, look at the one there is, and have it take over workers.") { ClusterUpCommand.Build(), Status(), Adopt() };
 
     private static Command Status()
     {

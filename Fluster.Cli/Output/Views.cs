@@ -149,6 +149,9 @@ internal sealed record WorkerView
     };
 }
 
+internal sealed record ClusterUpView(string Address, string HttpAddress, string Context, string ContextFile, string? DataDirectory);
+
+/// <summary>A cluster as a program reads it.</summary>
 internal sealed record ClusterView
 {
     public required string ClusterId { get; init; }
@@ -230,6 +233,7 @@ internal sealed record EndpointChangeView(string Change, EndpointView Endpoint);
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
 [JsonSerializable(typeof(IReadOnlyList<EndpointView>))]
 [JsonSerializable(typeof(ClusterView))]
+[JsonSerializable(typeof(ClusterUpView))]
 internal sealed partial class ViewJson : JsonSerializerContext;
 
 /// <summary>One object in one line, for what goes on.</summary>

@@ -167,7 +167,7 @@ public sealed class LocalClientTests
         var job = await client.SubmitAsync(
             async () =>
             {
-                await Eventually.True(() => Task.FromResult(File.Exists(go)), () => "Nobody said go.");
+                await Eventually.True(() => File.Exists(go), () => "Nobody said go.");
                 var port = FlusterContext.Current.GetPort("http");
                 using var listener = new TcpListener(IPAddress.Any, port);
                 listener.Start();
