@@ -110,6 +110,190 @@ public class FlusterContextTests
     }
 
     [Fact]
+    public async Task Current_FlowsIntoContinuationsParallelLoopsAndPeriodicTimers()
+    {
+        using var scope = s_context.Enter();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var continued = gate.Task.ContinueWith(_ => FlusterContext.CurrentOrNull, TaskScheduler.Default);
+        var awaited = AfterAsync(gate.Task);
+        using (s_other.Enter())
+        {
+            gate.SetResult(); // whoever completes a task does not lend its context to those who wait for it
+        }
+
+        var inLoop = new System.Collections.Concurrent.ConcurrentBag<FlusterContext?>();
+        Parallel.For(0, 8, _ => inLoop.Add(FlusterContext.CurrentOrNull));
+        await Parallel.ForEachAsync(Enumerable.Range(0, 8), async (_, cancellation) =>
+        {
+            await Task.Yield();
+            inLoop.Add(FlusterContext.CurrentOrNull);
+        });
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+        await timer.WaitForNextTickAsync();
+
+        Assert.Same(s_context, await continued);
+        Assert.Same(s_context, await awaited);
+        Assert.All(inLoop, seen => Assert.Same(s_context, seen));
+        Assert.Same(s_context, FlusterContext.CurrentOrNull);
+
+        static async Task<FlusterContext?> AfterAsync(Task task)
+        {
+            await task;
+            return FlusterContext.CurrentOrNull;
+        }
+    }
+
+    [Fact]
+    public async Task Current_InATaskStartedUnderSuppressFlow_IsNoneUntilItIsEnteredThere()
+    {
+        using var scope = s_context.Enter();
+        Task<(FlusterContext? Before, FlusterContext? Inside, FlusterContext? After)> started;
+        using (ExecutionContext.SuppressFlow())
+        {
+            started = Task.Run(async () =>
+            {
+                var before = FlusterContext.CurrentOrNull;
+                FlusterContext? inside;
+                using (s_other.Enter())
+                {
+                    await Task.Yield();
+                    inside = FlusterContext.CurrentOrNull;
+                }
+
+                return (before, inside, FlusterContext.CurrentOrNull);
+            });
+        }
+
+        Assert.Equal((null, s_other, null), await started);
+        Assert.Same(s_context, FlusterContext.Current);
+    }
+
+    [Fact]
+    public async Task Enter_NestedAndLeftByExceptions_RestoresEachInTurn()
+    {
+        using var scope = s_context.Enter();
+        var third = s_context with { TaskIndex = 3 };
+        try
+        {
+            using var outer = s_other.Enter();
+            try
+            {
+                using var inner = third.Enter();
+                await Task.Yield();
+                Assert.Same(third, FlusterContext.Current);
+                throw new TimeoutException();
+            }
+            catch (TimeoutException)
+            {
+                Assert.Same(s_other, FlusterContext.Current);
+                throw new InvalidOperationException();
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            Assert.Same(s_context, FlusterContext.Current);
+        }
+    }
+
+    [Fact]
+    public async Task Enter_InTasksAtTheSameTime_IsEachTasksOwn()
+    {
+        var seen = await Task.WhenAll(Enumerable.Range(0, 50).Select(index => Task.Run(async () =>
+        {
+            using var scope = (s_context with { TaskIndex = index }).Enter();
+            await Task.Yield();
+            return (index, await Task.Run(() => FlusterContext.Current.TaskIndex));
+        })));
+
+        Assert.All(seen, pair => Assert.Equal(pair.index, pair.Item2));
+        Assert.Null(FlusterContext.CurrentOrNull);
+    }
+
+    /// <summary>Every hand-over of the table, inside two jobs of one process at the same time; their common reader is of neither.</summary>
+    [Fact]
+    public async Task LocalJobs_AtTheSameTime_SeeTheirOwnContextInEveryHandOver()
+    {
+        await using var client = new LocalClient();
+        var reader = Task.Run(ReadAsync);
+        var jobs = new List<JobHandle<List<string?>>>();
+        for (var i = 0; i < 2; i++)
+        {
+            jobs.Add(await client.SubmitAsync(HandOversAsync));
+        }
+
+        foreach (var job in jobs)
+        {
+            var own = job.Id.ToString();
+            Assert.Equal(
+                [own, own, own, own, own, own, own, null, null, null, own, own],
+                await job.ResultAsync(TimeSpan.FromSeconds(30)));
+        }
+
+        s_handedOver.Writer.Complete();
+        await reader;
+        Assert.Null(FlusterContext.CurrentOrNull);
+    }
+
+    private static readonly Channel<(FlusterContext Sender, TaskCompletionSource<(string?, string?)> Seen)> s_handedOver =
+        Channel.CreateUnbounded<(FlusterContext, TaskCompletionSource<(string?, string?)>)>();
+
+    private static string? Job => FlusterContext.CurrentOrNull?.JobId.ToString();
+
+    private static async Task ReadAsync()
+    {
+        await foreach (var (sender, seen) in s_handedOver.Reader.ReadAllAsync())
+        {
+            var own = Job;
+            using var scope = sender.Enter();
+            seen.SetResult((own, Job));
+        }
+    }
+
+    private static async Task<List<string?>> HandOversAsync()
+    {
+        var (queued, ticked, unsafeQueued) = (new TaskCompletionSource<string?>(), new TaskCompletionSource<string?>(), new TaskCompletionSource<string?>());
+        string? inThread = null;
+        var thread = new Thread(() => inThread = Job);
+        thread.Start();
+        thread.Join();
+        ThreadPool.QueueUserWorkItem(_ => queued.SetResult(Job));
+        await using var timer = new Timer(_ => ticked.TrySetResult(Job), null, 0, Timeout.Infinite);
+        var seen = new List<string?>
+        {
+            await Task.Run(() => Job), inThread, await queued.Task, await ticked.Task, await Task.CompletedTask.ContinueWith(_ => Job, TaskScheduler.Default),
+        };
+        await foreach (var inIterator in IterateAsync())
+        {
+            seen.Add(inIterator); // what was entered outside of the iterator is not lost in it
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(_ => unsafeQueued.SetResult(Job), null);
+        seen.Add(await unsafeQueued.Task);
+        Task<string?> suppressed;
+        using (ExecutionContext.SuppressFlow())
+        {
+            suppressed = Task.Run(() => Job);
+        }
+
+        seen.Add(await suppressed);
+        var item = new TaskCompletionSource<(string? Own, string? Entered)>();
+        await s_handedOver.Writer.WriteAsync((FlusterContext.Current, item));
+        var (own, entered) = await item.Task;
+        seen.Add(own);
+        seen.Add(entered);
+        await Task.Yield();
+        seen.Add(Job);
+        return seen;
+
+        static async IAsyncEnumerable<string?> IterateAsync()
+        {
+            yield return Job;
+            await Task.Yield();
+            yield return Job;
+        }
+    }
+
+    [Fact]
     public async Task Enter_InAnAwaitedMethod_DoesNotReachTheCaller()
     {
         await EnterAndLeaveOpenAsync();
