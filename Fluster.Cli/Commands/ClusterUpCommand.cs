@@ -32,7 +32,7 @@ internal static class ClusterUpCommand
     {
         using var signals = new StopSignals();
         using var loggers = LoggerFactory.Create(logging => logging
-            .SetMinimumLevel(LogLevel.Warning)
+            .AddFilter(level => level >= LogLevel.Warning && !signals.First.IsCompleted) // that the two lose each other is no news then
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
             .AddSimpleConsole(console => console.SingleLine = true));
         var @namespace = FlusterCommand.NamespaceOf(parsed) ?? Namespace.Default;

@@ -46,7 +46,7 @@ internal sealed class WorkerConnection(
     /// <summary>What the worker said when it came.</summary>
     public void Greeted(IEnumerable<Observation> holdings) => desired.Applied(holdings, loop.Current);
 
-    public void Dispose() => _closed.Dispose();
+    public void Dispose() => _closed.Cancel(); // not disposed: a controller that stops closes all links, also those that are just ending
 
     private async Task ReadAsync(IAsyncStreamReader<V1.WorkerLinkRequest> reports, CancellationToken cancellationToken)
     {

@@ -55,7 +55,7 @@ public sealed class ClusterUpTests
         await UpAsync(second);
         Assert.Equal("default", Assert.Single(ClusterContextFile.Read(context)!.Contexts).Key); // in its place
         await second.SignalAsync("TERM");
-        Assert.Equal(0, await second.ExitAsync());
+        Assert.Equal((0, "It stops: jobs have 5 seconds. Again Ctrl+C leaves at once.\n"), (await second.ExitAsync(), second.Error));
     }
 
     private static Task UpAsync(CliProcess up) => Eventually.True(

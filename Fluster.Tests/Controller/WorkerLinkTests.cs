@@ -1,5 +1,6 @@
 using System.Text;
 using Fluster.Cluster;
+using Fluster.Controller;
 using Grpc.Core;
 using V1 = Fluster.Cluster.V1;
 
@@ -28,6 +29,16 @@ public class WorkerLinkTests
         Assert.Equal(JobState.Succeeded, status.State);
         Assert.Equal("w1", Assert.Single(Assert.Single(status.Tasks).Attempts).Worker.ToString());
         Assert.Equal("42", Encoding.UTF8.GetString((await client.GetResultAsync(job.Id, 0))!.Value.Span));
+    }
+
+    /// <summary>A controller that stops closes all links, and those that have noticed by themselves are gone by then.</summary>
+    [Fact]
+    public void Link_ClosedAfterItsEnd_StaysEnded()
+    {
+        var link = new WorkerConnection(1, 1, null!, null!, null!, null!, TimeProvider.System);
+        link.Dispose();
+
+        link.Close();
     }
 
     [Fact]
