@@ -22,5 +22,8 @@ internal abstract class ActorConnection : IDisposable
     /// <summary>The endpoint is gone: its calls end now.</summary>
     public abstract void FailTarget(ActorTarget target);
 
+    /// <summary>Closes it when its calls have ended.</summary>
+    public abstract void Retire();
+
     public abstract void Dispose();
 }

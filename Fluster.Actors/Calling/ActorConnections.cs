@@ -41,7 +41,9 @@ internal sealed class ActorConnections
     }
 
     /// <summary>Gives a connection back.</summary>
-    public void Release(ActorConnection connection)
+    /// <param name="connection">The connection.</param>
+    /// <param name="calls">Whether calls that are open may end first.</param>
+    public void Release(ActorConnection connection, OpenCalls calls)
     {
         lock (_lock)
         {
@@ -57,7 +59,14 @@ internal sealed class ActorConnections
             }
         }
 
-        connection.Dispose();
+        if (calls == OpenCalls.EndFirst)
+        {
+            connection.Retire();
+        }
+        else
+        {
+            connection.Dispose();
+        }
     }
 
     private static ActorConnection Open(string address, string? token)
@@ -78,4 +87,14 @@ internal sealed class ActorConnections
 
         public int Users { get; set; } = 1;
     }
+}
+
+/// <summary>What becomes of calls that are open on a connection which nobody uses any more.</summary>
+internal enum OpenCalls
+{
+    /// <summary>They end, each in its own way, and the connection after them.</summary>
+    EndFirst,
+
+    /// <summary>They end now.</summary>
+    EndNow,
 }

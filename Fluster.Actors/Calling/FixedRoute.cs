@@ -32,7 +32,7 @@ internal sealed class FixedRoute : ActorRoute
         {
             if (_connection is { IsUsable: false } broken)
             {
-                _connections.Release(broken);
+                _connections.Release(broken, OpenCalls.EndFirst);
                 _connection = null;
             }
 
@@ -54,7 +54,7 @@ internal sealed class FixedRoute : ActorRoute
             Current = null;
             if (_connection is { } connection)
             {
-                _connections.Release(connection);
+                _connections.Release(connection, OpenCalls.EndNow);
             }
         }
     }

@@ -72,6 +72,11 @@ internal sealed class LocalConnection : ActorConnection
     {
     }
 
+    public override void Retire()
+    {
+        // Nothing is open but the calls, whose deadlines still count.
+    }
+
     public override void Dispose() => _pending.Dispose();
 
     private bool End(PendingCall call, CallEnd end, CallFailure? failure = null)

@@ -69,7 +69,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
             {
                 _doubted.Add((used.Id, used.Handle));
                 _used = null;
-                connections.Release(connection);
+                connections.Release(connection, OpenCalls.EndFirst);
             }
         }
     }
@@ -86,7 +86,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
             _disposed = true;
             if (Current is { } hop && _used is not null)
             {
-                connections.Release(hop.Connection);
+                connections.Release(hop.Connection, OpenCalls.EndNow);
             }
 
             Current = null;
@@ -110,7 +110,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
 
             if (_used is not null && Current is { } broken)
             {
-                connections.Release(broken.Connection);
+                connections.Release(broken.Connection, OpenCalls.EndFirst);
                 _used = null;
             }
 
@@ -180,7 +180,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
         if (gone is not null)
         {
             gone.Connection.FailTarget(gone.Target);
-            connections.Release(gone.Connection);
+            connections.Release(gone.Connection, OpenCalls.EndFirst);
         }
 
         changed.SetResult();

@@ -127,9 +127,33 @@ public sealed partial class ActorServer : IAsyncDisposable
         }
 
         _stopped = true;
+        AnnounceDrain();
         await _actors.DrainAsync(_options.DrainTime, cancellationToken).ConfigureAwait(false);
         await _sessions!.StopAsync().ConfigureAwait(false);
         await application.StopAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes an actor away. Calls that run go on; callers who look it up again do not find it. False: there is none of that name.</summary>
+    public bool Unregister(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return _actors.Remove(name) is not null;
+    }
+
+    /// <summary>Which incarnation of an actor is served: what its endpoint's metadata "handle" says.</summary>
+    internal string HandleOf(string name) => _actors.Find(name, out var problem)?.Handle ?? throw new ArgumentException(problem, nameof(name));
+
+    /// <summary>Tells the clients that the calls they have here are answered, whatever becomes of the endpoints.</summary>
+    internal void AnnounceDrain() => _sessions?.AnnounceDrain();
+
+    /// <summary>Hangs up at once, as the death of the process does.</summary>
+    internal async Task AbortAsync()
+    {
+        _stopped = true;
+        await _sessions!.DisposeAsync().ConfigureAwait(false);
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync().ConfigureAwait(false);
+        await _application!.StopAsync(now.Token).ConfigureAwait(false);
     }
 
     /// <summary>Stops the server.</summary>

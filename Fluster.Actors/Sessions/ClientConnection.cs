@@ -89,6 +89,9 @@ internal sealed class ClientConnection : SessionInput
                 var refusal = Read(body);
                 _welcome.TrySetException(new SessionRefusedException(refusal));
                 break;
+            case FrameType.Drain:
+                _session.Draining(this);
+                break;
             case FrameType.Goodbye:
                 _session.Goodbye(this);
                 break;

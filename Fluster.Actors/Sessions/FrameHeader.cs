@@ -46,6 +46,9 @@ internal enum FrameType : byte
 
     /// <summary>The server stops: calls that it has not answered before this did not run.</summary>
     Goodbye = 14,
+
+    /// <summary>The server is about to stop: its endpoints vanish, and the calls that it has are still answered.</summary>
+    Drain = 15,
 }
 
 /// <summary>What every frame begins with: 16 bytes, little-endian.</summary>

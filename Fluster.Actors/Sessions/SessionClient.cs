@@ -10,6 +10,9 @@ namespace Fluster.Actors;
 /// </summary>
 internal sealed class SessionClient : ActorConnection
 {
+    /// <summary>How long a server whose endpoint is gone may still answer.</summary>
+    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan s_pingInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>How much longer than a call's deadline the server's own word on it is waited for: it knows who held the actor.</summary>
@@ -20,6 +23,7 @@ internal sealed class SessionClient : ActorConnection
     private readonly SessionConnector _connector;
     private readonly PendingTable _pending;
     private readonly Queue<PendingCall> _overflow = new();
+    private readonly HashSet<ActorTarget> _gone = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Timer _pings;
     private ulong[] _sequences = new ulong[64];
@@ -29,6 +33,8 @@ internal sealed class SessionClient : ActorConnection
     private CallFailure? _end;
     private volatile bool _ended;
     private bool _pinging;
+    private bool _draining;
+    private bool _retired;
 
     public SessionClient(Uri address, string? token, int maxMessageSize)
     {
@@ -112,10 +118,23 @@ internal sealed class SessionClient : ActorConnection
 
     public override void FailTarget(ActorTarget target)
     {
-        foreach (var call in _pending.All().Where(call => call.Target == target))
+        lock (_lock)
         {
-            End(call, call.IsSent ? CallEnd.Unknown : CallEnd.NotSent, CallFailure.Of(ActorErrorKind.OutcomeUnknown, "its endpoint is gone."), tell: true);
+            if (_ended || _draining)
+            {
+                return; // It said itself what becomes of its calls.
+            }
+
+            _gone.Add(target);
+            if (_connection is not null)
+            {
+                // It is still there, and may be answering.
+                _ = Detached.Run(() => FailLaterAsync(target));
+                return;
+            }
         }
+
+        FailNow(target);
     }
 
     /// <summary>Asks the server whether it is there.</summary>
@@ -194,6 +213,15 @@ internal sealed class SessionClient : ActorConnection
         items?.Add(item, size);
     }
 
+    /// <summary>The server is about to stop, and answers the calls that it has.</summary>
+    public void Draining(ClientConnection connection)
+    {
+        lock (_lock)
+        {
+            _draining = _connection == connection || _connection is null;
+        }
+    }
+
     /// <summary>The server stops: what it has not answered did not run.</summary>
     public void Goodbye(ClientConnection connection)
     {
@@ -229,19 +257,34 @@ internal sealed class SessionClient : ActorConnection
             }
 
             _connection = null;
-            streams = [.. _pending.All().Where(call => call.Items is not null && call.IsSent)];
+            streams = [.. _pending.All().Where(call => call.IsSent && (call.Items is not null || _gone.Contains(call.Target)))];
         }
 
         // Nobody could read on where they were.
         foreach (var stream in streams)
         {
-            End(stream, CallEnd.Unknown, CallFailure.Of(ActorErrorKind.OutcomeUnknown, $"the connection broke in the middle of the stream{(exception is null ? "" : $" ({exception.Message})")}."), tell: false);
+            var what = stream.Items is null ? "its endpoint is gone, and the connection broke" : "the connection broke in the middle of the stream";
+            End(stream, CallEnd.Unknown, CallFailure.Of(ActorErrorKind.OutcomeUnknown, $"{what}{(exception is null ? "" : $" ({exception.Message})")}."), tell: false);
         }
 
         if (!_stop.IsCancellationRequested)
         {
             _ = Detached.Run(() => _connector.RunAsync(isFirst: false, _stop.Token));
         }
+    }
+
+    public override void Retire()
+    {
+        lock (_lock)
+        {
+            _retired = true;
+            if (_pending.Count > 0 || _overflow.Count > 0)
+            {
+                return;
+            }
+        }
+
+        Dispose();
     }
 
     public override void Dispose()
@@ -321,6 +364,20 @@ internal sealed class SessionClient : ActorConnection
         }
     }
 
+    private async Task FailLaterAsync(ActorTarget target)
+    {
+        await Task.Delay(s_farewell, TimeProvider.System, _stop.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        FailNow(target);
+    }
+
+    private void FailNow(ActorTarget target)
+    {
+        foreach (var call in _pending.All().Where(call => call.Target == target))
+        {
+            End(call, call.IsSent ? CallEnd.Unknown : CallEnd.NotSent, CallFailure.Of(ActorErrorKind.OutcomeUnknown, "its endpoint is gone."), tell: true);
+        }
+    }
+
     // Under the lock: takes no more calls. Returns those that have to end.
     private PendingCall[] Give(CallFailure failure)
     {
@@ -380,6 +437,11 @@ internal sealed class SessionClient : ActorConnection
         if (call.Slot >= 0)
         {
             _pending.Remove(call.Slot, call);
+        }
+
+        if (_retired && _pending.Count == 0)
+        {
+            _ = Detached.Run(() => Task.Run(Dispose));
         }
 
         if (call.Sending is { IsFinished: false } sending)

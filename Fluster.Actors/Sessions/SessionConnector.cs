@@ -11,6 +11,7 @@ internal sealed class SessionConnector(SessionClient session, Uri address, strin
 {
     private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_firstPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_refusedPatience = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan s_firstBackOff = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan s_longestBackOff = TimeSpan.FromMilliseconds(500);
@@ -36,9 +37,12 @@ internal sealed class SessionConnector(SessionClient session, Uri address, strin
             }
             catch (Exception exception) when (exception is IOException or SocketException or TimeoutException or OperationCanceledException or ObjectDisposedException or AuthenticationException)
             {
-                // Where nobody listens there is hardly anybody who remembers the session.
-                var patience = exception is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? s_refusedPatience : s_patience;
-                if (isFirst || Stopwatch.GetElapsedTime(since) > patience)
+                // Where nobody listens there is hardly anybody who remembers the session. The first time a few tries are enough.
+                var patience = isFirst && exception is SocketException { SocketErrorCode: not SocketError.ConnectionReset } ? TimeSpan.Zero
+                    : isFirst ? s_firstPatience
+                    : exception is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? s_refusedPatience
+                    : s_patience;
+                if (Stopwatch.GetElapsedTime(since) >= patience)
                 {
                     session.Fail(CallFailure.Of(ActorErrorKind.OutcomeUnknown, $"{address.GetLeftPart(UriPartial.Path)} cannot be reached: {exception.Message}"));
                     return;

@@ -164,6 +164,19 @@ internal sealed partial class SessionHost : IAsyncDisposable
 
     public void Report(Exception exception) => Log.Broken(_logger, exception.Message);
 
+    /// <summary>Tells every client that the server is about to stop, before its endpoints vanish: the calls that it has are still answered.</summary>
+    public void AnnounceDrain()
+    {
+        lock (_lock)
+        {
+            foreach (var connection in _connections)
+            {
+                connection.Output.Append(FrameType.Drain);
+                connection.Output.Send(now: false);
+            }
+        }
+    }
+
     /// <summary>Tells every client that nothing more runs, after the last answers, and hangs up when they did, or after a second.</summary>
     public async Task StopAsync()
     {
