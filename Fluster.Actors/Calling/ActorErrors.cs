@@ -18,7 +18,7 @@ internal static class ActorErrors
 
     public static Exception ToException(PendingCall call, CallEnd end, ActorRoute route, ActorCallOptions options, CancellationToken cancellationToken)
     {
-        var what = $"{call.Method.Name} of {route.Display}";
+        var what = $"{call.Method.Name} of {route.DisplayOf(call)}";
         return end switch
         {
             CallEnd.Failed => ToException(call.Failure!, what, options, cancellationToken),
@@ -47,6 +47,12 @@ internal static class ActorErrors
                 return new OutcomeUnknownException($"{what} was sent, and whether it ran is not known: {failure.Message}");
         }
 
+        return Thrown(failure);
+    }
+
+    /// <summary>What code elsewhere threw: with its own type where this side has it, else as what it was over there.</summary>
+    public static Exception Thrown(CallFailure failure)
+    {
         var origin = new RemoteExceptionInfo(failure.Type, failure.Message, failure.Stack);
         if (failure.Kind == ActorErrorKind.Exception && Rebuild(origin) is { } own)
         {

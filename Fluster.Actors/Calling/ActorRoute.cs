@@ -13,6 +13,9 @@ internal abstract class ActorRoute(string name) : IDisposable
     /// <summary>Where the calls go, for people.</summary>
     public virtual string Display => _current is { } hop ? $"actor '{Name}' at {hop.Address}" : $"actor '{Name}'";
 
+    /// <summary>Where a call went, for people.</summary>
+    public virtual string DisplayOf(PendingCall call) => Display;
+
     /// <summary>Whether there may be another endpoint when one cannot be reached.</summary>
     public abstract bool CanMove { get; }
 

@@ -46,7 +46,16 @@ internal sealed class FixedRoute : ActorRoute
     /// <summary>The endpoint is gone: calls that wait for it end now.</summary>
     public void Fail() => _connection?.FailTarget(Target);
 
-    public override void Dispose()
+    /// <summary>The endpoint is gone: calls that its server still answers may end.</summary>
+    public void Retire()
+    {
+        Fail();
+        LetGo(OpenCalls.EndFirst);
+    }
+
+    public override void Dispose() => LetGo(OpenCalls.EndNow);
+
+    private void LetGo(OpenCalls calls)
     {
         if (!_disposed)
         {
@@ -54,7 +63,7 @@ internal sealed class FixedRoute : ActorRoute
             Current = null;
             if (_connection is { } connection)
             {
-                _connections.Release(connection, OpenCalls.EndNow);
+                _connections.Release(connection, calls);
             }
         }
     }

@@ -7,13 +7,13 @@ namespace Fluster.Actors;
 public sealed class FixedResolver : IActorResolver
 {
     private readonly Dictionary<string, IReadOnlyList<ResolvedEndpoint>> _endpoints;
-    private readonly Namespace _namespace;
+    private readonly Namespace? _namespace;
     private readonly TimeProvider _time;
 
     /// <summary>A resolver of these names.</summary>
     /// <param name="addresses">For each actor's name the addresses where it is served.</param>
     /// <param name="token">The token that calls carry. Default: that of the current job.</param>
-    /// <param name="namespace">Where the names count. Default: <see cref="Namespace.Default"/>.</param>
+    /// <param name="namespace">The only namespace where the names count. Default: null, they count in all.</param>
     /// <param name="time">The clock of <see cref="ResolveResult.AsOf"/>. Default: the system's.</param>
     public FixedResolver(IReadOnlyDictionary<string, IReadOnlyList<string>> addresses, string? token = null, Namespace? @namespace = null, TimeProvider? time = null)
     {
@@ -23,7 +23,7 @@ public sealed class FixedResolver : IActorResolver
             pair => (IReadOnlyList<ResolvedEndpoint>)[.. pair.Value.Select((address, index) => new ResolvedEndpoint($"fixed-{pair.Key}-{index}", address))],
             StringComparer.Ordinal);
         Token = token;
-        _namespace = @namespace ?? Namespace.Default;
+        _namespace = @namespace;
         _time = time ?? TimeProvider.System;
     }
 
@@ -37,8 +37,14 @@ public sealed class FixedResolver : IActorResolver
     public string? Token { get; }
 
     /// <inheritdoc/>
-    public Task<ResolveResult> ResolveAsync(string name, Namespace? @namespace = null, CancellationToken cancellationToken = default) =>
-        Task.FromResult(new ResolveResult(name, @namespace ?? _namespace, Of(name, @namespace), _time.GetUtcNow()));
+    public Task<ResolveResult> ResolveAsync(string name, Namespace? @namespace = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        cancellationToken.ThrowIfCancellationRequested();
+        var asked = @namespace ?? _namespace ?? FlusterContext.CurrentOrNull?.Namespace ?? Namespace.Default;
+        var known = _namespace is not { } only || only == asked ? _endpoints.GetValueOrDefault(name) : null;
+        return Task.FromResult(new ResolveResult(name, asked, known ?? [], _time.GetUtcNow()));
+    }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<ResolveResult> WatchAsync(string name, Namespace? @namespace = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -46,7 +52,4 @@ public sealed class FixedResolver : IActorResolver
         yield return await ResolveAsync(name, @namespace, cancellationToken).ConfigureAwait(false);
         await Task.Delay(Timeout.InfiniteTimeSpan, _time, cancellationToken).ConfigureAwait(false);
     }
-
-    private IReadOnlyList<ResolvedEndpoint> Of(string name, Namespace? @namespace) =>
-        (@namespace is null || @namespace == _namespace) && _endpoints.TryGetValue(name, out var found) ? found : [];
 }

@@ -64,7 +64,8 @@ public sealed partial class ActorServer : IAsyncDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(actor);
-        _actors.Add(name, actor, options);
+        var hosted = _actors.Add(name, actor, options);
+        _registration?.AddSoon(hosted);
     }
 
     /// <summary>
@@ -76,15 +77,22 @@ public sealed partial class ActorServer : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_application is not null)
+        if (_application is not null || _local is not null)
         {
             throw new InvalidOperationException("The actor server was started before.");
         }
 
         var context = FlusterContext.CurrentOrNull;
-        var (tokens, announce) = TokensFor(context, _options.TimeProvider);
+        var (tokens, announce) = TokensFor(context, _options);
         _tokens = tokens;
         _actors.Enter(context);
+        if (IsLocal(context))
+        {
+            OpenLocal();
+            await BecomeKnownAsync(context, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         _sessions = new SessionHost(_actors, tokens, _options, (_options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ActorServer>());
         var application = Build(context, tokens, _sessions);
         _application = application;
@@ -97,12 +105,14 @@ public sealed partial class ActorServer : IAsyncDisposable
             var announcements = _options.Announcements ?? Console.Error;
             await announcements.WriteLineAsync($"Actor server at {_address}, token {tokens.Token}").ConfigureAwait(false);
         }
+
+        await BecomeKnownAsync(context, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Starts if need be, and serves until the current job is asked to stop or the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken = default)
     {
-        if (_application is null)
+        if (_application is null && _local is null)
         {
             await StartAsync(cancellationToken).ConfigureAwait(false);
         }
@@ -121,23 +131,34 @@ public sealed partial class ActorServer : IAsyncDisposable
     /// <summary>Takes no more calls, lets those that run end (5 seconds by default) and stops listening.</summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
-        if (_application is not { } application || _stopped)
+        if (_application is null && _local is null || _stopped)
         {
             return;
         }
 
         _stopped = true;
         AnnounceDrain();
+        await BecomeUnknownAsync().ConfigureAwait(false);
         await _actors.DrainAsync(_options.DrainTime, cancellationToken).ConfigureAwait(false);
-        await _sessions!.StopAsync().ConfigureAwait(false);
-        await application.StopAsync(cancellationToken).ConfigureAwait(false);
+        CloseLocal();
+        if (_application is { } application)
+        {
+            await _sessions!.StopAsync().ConfigureAwait(false);
+            await application.StopAsync(cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Takes an actor away. Calls that run go on; callers who look it up again do not find it. False: there is none of that name.</summary>
     public bool Unregister(string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        return _actors.Remove(name) is not null;
+        if (_actors.Remove(name) is not { } removed)
+        {
+            return false;
+        }
+
+        _registration?.RemoveSoon(removed);
+        return true;
     }
 
     /// <summary>Which incarnation of an actor is served: what its endpoint's metadata "handle" says.</summary>
@@ -165,25 +186,33 @@ public sealed partial class ActorServer : IAsyncDisposable
         }
 
         _disposed = true;
+        await StopAsync(CancellationToken.None).ConfigureAwait(false);
         if (_application is { } application)
         {
-            await StopAsync(CancellationToken.None).ConfigureAwait(false);
             await _sessions!.DisposeAsync().ConfigureAwait(false);
             await application.DisposeAsync().ConfigureAwait(false);
         }
 
+        _registration?.Dispose();
         _tokens?.Dispose();
         _actors.Dispose();
     }
 
     private static InvalidOperationException NotStarted() => new("The actor server was not started: call StartAsync first.");
 
-    private static (ActorTokens Tokens, bool Announce) TokensFor(FlusterContext? context, TimeProvider time) =>
-        context is not null
-        && FlusterEnvironment.Get(FlusterEnvironment.ClusterKey) is { } clusterKey
-        && FlusterEnvironment.Get(FlusterEnvironment.Token) is { } token
-            ? (ActorTokens.OfJob(clusterKey, token, context.Namespace, time), false)
-            : (ActorTokens.Own(time), context is null);
+    private static (ActorTokens Tokens, bool Announce) TokensFor(FlusterContext? context, ActorServerOptions options)
+    {
+        if (options is { Registration: { } registration, ClusterKey: { } key })
+        {
+            return (ActorTokens.OfJob(key, FlusterEnvironment.Get(FlusterEnvironment.Token) ?? "", registration.Namespace, options.TimeProvider), false);
+        }
+
+        return context is not null
+            && FlusterEnvironment.Get(FlusterEnvironment.ClusterKey) is { } clusterKey
+            && FlusterEnvironment.Get(FlusterEnvironment.Token) is { } token
+            ? (ActorTokens.OfJob(clusterKey, token, context.Namespace, options.TimeProvider), false)
+            : (ActorTokens.Own(options.TimeProvider), context is null);
+    }
 
     private WebApplication Build(FlusterContext? context, ActorTokens tokens, SessionHost sessions)
     {

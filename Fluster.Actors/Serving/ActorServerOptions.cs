@@ -1,3 +1,4 @@
+using Fluster.Cluster;
 using Microsoft.Extensions.Logging;
 
 namespace Fluster.Actors;
@@ -15,6 +16,21 @@ public sealed record ActorServerOptions
     /// The path of a unix socket on which programs of this machine can call, too (<c>unix:///path</c>). An old one there is replaced. Default: none.
     /// </summary>
     public string? UnixSocket { get; init; }
+
+    /// <summary>The host under which others reach the server, as its endpoints tell them. Default: the job's (<c>FLUSTER_ADVERTISE_HOST</c>), else the one it listens on.</summary>
+    public string? AdvertiseHost { get; init; }
+
+    /// <summary>
+    /// Owns the endpoints of a server in a process that is no job (<see cref="IEndpointRegistry.OpenRegistrationAsync"/>). It stays the caller's:
+    /// keep it open for as long as the server runs. Default: none; the server is then found only by its address.
+    /// </summary>
+    public IEndpointRegistration? Registration { get; init; }
+
+    /// <summary>
+    /// The public key, PEM, of the cluster whose tokens count, for a server that is found through a <see cref="Registration"/>
+    /// (<see cref="FlusterClientOptions.ClusterKey"/> has it). Default: none, and only the server's own token counts.
+    /// </summary>
+    public string? ClusterKey { get; init; }
 
     /// <summary>Where a server outside a job writes its address and token, once. Default: standard error; <see cref="TextWriter.Null"/> writes nothing.</summary>
     public TextWriter? Announcements { get; init; }

@@ -12,6 +12,7 @@ internal sealed class Invocation
     private readonly MethodInfo _method;
     private readonly object? _target;
     private readonly object?[] _arguments;
+    private Type? _lastType;
 
     private Invocation(MethodInfo method, object? target, object?[] arguments)
     {
@@ -39,7 +40,8 @@ internal sealed class Invocation
             }
 
             var method = MethodReference.Read(root.GetProperty("method")).Resolve();
-            return new Invocation(method, ReadTarget(root, method), ReadArguments(root.GetProperty("arguments"), method));
+            var missing = root.TryGetProperty("open", out _) ? 1 : 0;
+            return new Invocation(method, ReadTarget(root, method), ReadArguments(root.GetProperty("arguments"), method, missing));
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -49,7 +51,29 @@ internal sealed class Invocation
 
     /// <summary>Makes the call and waits for its end.</summary>
     /// <param name="stopping">What a <see cref="CancellationToken"/> parameter gets; asked for only when there is one.</param>
-    public object? Run(Func<CancellationToken> stopping)
+    public object? Run(Func<CancellationToken> stopping) => Run(_arguments, stopping);
+
+    /// <summary>Makes a call that lacks its last argument, and waits for its end.</summary>
+    /// <param name="last">The argument, as <see cref="InvocationWriter.WriteLast"/> wrote it.</param>
+    /// <param name="stopping">What a <see cref="CancellationToken"/> parameter gets; asked for only when there is one.</param>
+    /// <exception cref="BundleException">It is not such an argument; the call was not made.</exception>
+    public object? Run(ReadOnlySpan<byte> last, Func<CancellationToken> stopping)
+    {
+        var arguments = new object?[_arguments.Length];
+        Array.Copy(_arguments, arguments, arguments.Length);
+        try
+        {
+            arguments[^1] = ReadValue(last, _lastType ??= _method.GetParameters().Last(IsSent).ParameterType);
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or NotSupportedException)
+        {
+            throw new BundleException($"The argument of {Display} cannot be read: {exception.Message}", exception);
+        }
+
+        return Run(arguments, stopping);
+    }
+
+    private object? Run(object?[] arguments, Func<CancellationToken> stopping)
     {
         var parameters = _method.GetParameters();
         var values = new object?[parameters.Length];
@@ -60,7 +84,7 @@ internal sealed class Invocation
             {
                 var type = parameters[index].ParameterType;
                 values[index] = type == typeof(CancellationToken) ? stopping()
-                    : IsSent(parameters[index]) ? _arguments[next++]
+                    : IsSent(parameters[index]) ? arguments[next++]
                     : (services ??= new JobServices()).Make(type);
             }
 
@@ -105,24 +129,27 @@ internal sealed class Invocation
     }
 
     // Loops, here and above, where LINQ would read better: every generic method of it has to be compiled while the job starts.
-    private static object?[] ReadArguments(JsonElement json, MethodInfo method)
+    private static object?[] ReadArguments(JsonElement json, MethodInfo method, int missing)
     {
-        var arguments = new object?[json.GetArrayLength()];
+        var given = json.GetArrayLength();
+        var arguments = new object?[given + missing];
         var count = 0;
         foreach (var parameter in method.GetParameters())
         {
-            if (IsSent(parameter) && count++ < arguments.Length)
+            if (IsSent(parameter) && count++ < given)
             {
                 arguments[count - 1] = ReadValue(json[count - 1], parameter.ParameterType);
             }
         }
 
-        return count == arguments.Length ? arguments : throw new FormatException($"{MethodDisplay.Of(method)} takes {count} arguments, and {arguments.Length} were sent.");
+        return count == arguments.Length ? arguments : throw new FormatException($"{MethodDisplay.Of(method)} takes {count} arguments, and {given} were sent.");
     }
 
-    private static object? ReadValue(JsonElement json, Type type)
+    private static object? ReadValue(JsonElement json, Type type) => ReadValue(JsonMarshalBytes(json), type);
+
+    private static object? ReadValue(ReadOnlySpan<byte> json, Type type)
     {
-        var reader = new Utf8JsonReader(JsonMarshalBytes(json), new JsonReaderOptions { MaxDepth = PayloadJson.MaxDepth });
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = PayloadJson.MaxDepth });
         reader.Read();
         return PayloadJson.Read(ref reader, type);
     }

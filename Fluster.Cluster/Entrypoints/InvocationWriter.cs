@@ -13,7 +13,24 @@ internal sealed class InvocationWriter : IDisposable
     private InvocationWriter() => _writer = new Utf8JsonWriter(_buffer, new JsonWriterOptions { MaxDepth = 2 * PayloadJson.MaxDepth });
 
     /// <exception cref="JobRequestException">A part of the call cannot travel, or it is too large; the message names it.</exception>
-    public static byte[] Write(Delegate target, IReadOnlyList<object?> arguments)
+    public static byte[] Write(Delegate target, IReadOnlyList<object?> arguments) => Write(target, arguments, isOpen: false);
+
+    /// <summary>As <see cref="Write(Delegate, IReadOnlyList{object?})"/>, but for the last argument: it is given when the call is made, each time another.</summary>
+    /// <exception cref="JobRequestException">A part of the call cannot travel, or it is too large; the message names it.</exception>
+    public static byte[] WriteOpen(Delegate target) => Write(target, [], isOpen: true);
+
+    /// <summary>The last argument of such a call.</summary>
+    /// <exception cref="JobRequestException">It cannot travel, or it is too large.</exception>
+    public static byte[] WriteLast(Delegate target, object? value)
+    {
+        var parameter = target.Method.GetParameters().Last(Invocation.IsSent);
+        using var writer = new InvocationWriter();
+        writer.WriteValue("argument", parameter.Name ?? "?", value, parameter.ParameterType);
+        writer._writer.Flush();
+        return writer._buffer.Length <= JobRequestRules.MaxArgumentBytes ? writer._buffer.ToArray() : throw writer.TooLarge(target.Method);
+    }
+
+    private static byte[] Write(Delegate target, IReadOnlyList<object?> arguments, bool isOpen)
     {
         if (!target.HasSingleTarget)
         {
@@ -21,7 +38,7 @@ internal sealed class InvocationWriter : IDisposable
         }
 
         using var writer = new InvocationWriter();
-        writer.WriteCall(target, arguments);
+        writer.WriteCall(target, arguments, isOpen);
         writer._writer.Flush();
         return writer._buffer.Length <= JobRequestRules.MaxArgumentBytes ? writer._buffer.ToArray() : throw writer.TooLarge(target.Method);
     }
@@ -32,7 +49,7 @@ internal sealed class InvocationWriter : IDisposable
         _buffer.Dispose();
     }
 
-    private void WriteCall(Delegate target, IReadOnlyList<object?> arguments)
+    private void WriteCall(Delegate target, IReadOnlyList<object?> arguments, bool isOpen)
     {
         var method = target.Method;
         var result = InvocationResult.TypeOf(method);
@@ -51,7 +68,7 @@ internal sealed class InvocationWriter : IDisposable
         }
 
         // An extension method's delegate holds its first argument.
-        WriteArguments(method, target.Target is not null && method.IsStatic ? [target.Target, .. arguments] : arguments);
+        WriteArguments(method, target.Target is not null && method.IsStatic ? [target.Target, .. arguments] : arguments, isOpen);
         _writer.WriteEndObject();
     }
 
@@ -100,10 +117,16 @@ internal sealed class InvocationWriter : IDisposable
         _writer.WriteEndObject();
     }
 
-    private void WriteArguments(MethodInfo method, IReadOnlyList<object?> arguments)
+    private void WriteArguments(MethodInfo method, IReadOnlyList<object?> arguments, bool isOpen)
     {
         var parameters = method.GetParameters();
         var given = parameters.Where(Invocation.IsSent).ToList();
+        if (isOpen)
+        {
+            given.RemoveAt(given.Count - 1);
+            _writer.WriteBoolean("open", true);
+        }
+
         if (given.Count != arguments.Count)
         {
             var expected = given.Count == 0 ? "no arguments" : $"{given.Count} ({string.Join(", ", given.Select(parameter => parameter.Name))})";

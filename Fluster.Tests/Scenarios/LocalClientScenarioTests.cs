@@ -11,3 +11,11 @@ public sealed class LocalClientJobScenarioTests(LocalClientBackend backend) : Jo
 /// <summary>Families of jobs, with jobs in this process.</summary>
 [Collection(nameof(LocalClientBackend))]
 public sealed class LocalClientFamilyScenarioTests(LocalClientBackend backend) : FamilyScenarioTests(backend);
+
+/// <summary>Actors, with jobs in this process.</summary>
+[Collection(nameof(LocalClientBackend))]
+public sealed class LocalClientActorScenarioTests(LocalClientBackend backend) : ActorScenarioTests(backend);
+
+/// <summary>Worker pools, with jobs in this process.</summary>
+[Collection(nameof(LocalClientBackend))]
+public sealed class LocalClientWorkerPoolScenarioTests(LocalClientBackend backend) : WorkerPoolScenarioTests(backend);
