@@ -15,6 +15,7 @@ return await BenchmarkRunner.RunAsync(
         new MemoryUse(),
         new RestartTime(),
         new LogRate(),
+        new WorkerPoolRate(),
         new SocketLoop(),
         new ActorCalls(),
         new ActorPayloads(),

@@ -259,6 +259,8 @@ internal sealed class PoolRoute : ActorRoute
             }
         }
 
+        public override Task<bool> IsThereAsync(CancellationToken cancellationToken) => inner.IsThereAsync(cancellationToken);
+
         public override void Cancel(PendingCall call, CallEnd end) => inner.Cancel(call, end);
 
         public override void GiveCredit(PendingCall call, int items, int bytes) => inner.GiveCredit(call, items, bytes);

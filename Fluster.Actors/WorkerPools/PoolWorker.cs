@@ -80,7 +80,7 @@ internal sealed class PoolWorker(FlusterContext? context, CancellationToken stop
         lock (_lock)
         {
             Attach(pool);
-            hasResults = _hasResults.Task;
+            hasResults = _closed ? Task.CompletedTask : _hasResults.Task;
         }
 
         await hasResults.WaitAsync(s_longestWait, TimeProvider.System).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);

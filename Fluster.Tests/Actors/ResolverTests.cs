@@ -44,6 +44,18 @@ public sealed class ResolverTests
         Assert.Equal("Nobody serves 'missing' in the namespace other.", Assert.Throws<InvalidOperationException>(() => result.First()).Message);
     }
 
+    // test_client_with_resolver
+    [Fact]
+    public async Task Fixed_AClientCallsWhatItFinds()
+    {
+        await using var server = new ActorServer(new ActorServerOptions { Announcements = TextWriter.Null });
+        server.Register("echo", new ActorPoolTests.Counter(5));
+        await server.StartAsync();
+        using var client = new ActorClient<ActorPoolTests.ICounter>(new FixedResolver("echo", server.Address.ToString(), server.Token), "echo");
+
+        Assert.Equal(5, await client.Actor.Get());
+    }
+
     [Fact]
     public async Task Fixed_CountsInEveryNamespaceUnlessItHasOne()
     {

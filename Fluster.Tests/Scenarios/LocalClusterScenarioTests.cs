@@ -11,3 +11,11 @@ public sealed class LocalClusterJobScenarioTests(LocalClusterBackend backend) : 
 /// <summary>Families of jobs, with a controller and a worker inside this process.</summary>
 [Collection(nameof(LocalClusterBackend))]
 public sealed class LocalClusterFamilyScenarioTests(LocalClusterBackend backend) : FamilyScenarioTests(backend);
+
+/// <summary>Actors, with a controller and a worker inside this process.</summary>
+[Collection(nameof(LocalClusterBackend))]
+public sealed class LocalClusterActorScenarioTests(LocalClusterBackend backend) : ActorScenarioTests(backend);
+
+/// <summary>Worker pools, with a controller and a worker inside this process.</summary>
+[Collection(nameof(LocalClusterBackend))]
+public sealed class LocalClusterWorkerPoolScenarioTests(LocalClusterBackend backend) : WorkerPoolScenarioTests(backend);

@@ -11,3 +11,11 @@ public sealed class RpcJobScenarioTests(RpcBackend backend) : JobScenarioTests(b
 /// <summary>Families of jobs, with a controller and a worker in processes of their own.</summary>
 [Collection(nameof(RpcBackend))]
 public sealed class RpcFamilyScenarioTests(RpcBackend backend) : FamilyScenarioTests(backend);
+
+/// <summary>Actors, with a controller and a worker in processes of their own.</summary>
+[Collection(nameof(RpcBackend))]
+public sealed class RpcActorScenarioTests(RpcBackend backend) : ActorScenarioTests(backend);
+
+/// <summary>Worker pools, with a controller and a worker in processes of their own.</summary>
+[Collection(nameof(RpcBackend))]
+public sealed class RpcWorkerPoolScenarioTests(RpcBackend backend) : WorkerPoolScenarioTests(backend);
