@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Fluster.Cluster;
 
 namespace Fluster.Actors;
@@ -16,7 +15,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
     private TaskCompletionSource _changed = NewSignal();
     private IReadOnlyList<ResolvedEndpoint>? _known;
     private ResolvedEndpoint? _used;
-    private Task? _watching;
+    private EndpointFollower<ResolveResult>? _follower;
     private bool _disposed;
 
     public override bool CanMove => true;
@@ -94,6 +93,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
         }
 
         _stop.Cancel();
+        _follower?.Dispose();
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -190,36 +190,8 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
     {
         lock (_lock)
         {
-            _watching ??= Detached.Run(WatchAsync);
-        }
-    }
-
-    private async Task WatchAsync()
-    {
-        var backOff = s_firstBackOff;
-        while (!_stop.IsCancellationRequested)
-        {
-            try
-            {
-                await foreach (var result in resolver.WatchAsync(Name, _namespace, _stop.Token).ConfigureAwait(false))
-                {
-                    backOff = s_firstBackOff;
-                    TakeIn(result, isAnswer: false);
-                }
-            }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-#pragma warning disable CA1031 // A resolver of the user's may throw anything; calls ask it themselves and show that.
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                Debug.WriteLine(exception);
-            }
-
-            await Task.Delay(backOff, time, _stop.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
-            backOff = backOff * 2 < s_longestBackOff ? backOff * 2 : s_longestBackOff;
+            _follower ??= EndpointFollower<ResolveResult>.Start(
+                token => resolver.WatchAsync(Name, _namespace, token), result => TakeIn(result, isAnswer: false), static _ => { }, time); // calls ask themselves, and show what is wrong
         }
     }
 

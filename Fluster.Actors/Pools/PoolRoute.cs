@@ -12,7 +12,7 @@ internal sealed class PoolRoute : ActorRoute
     private readonly PoolBalancing _balancing;
     private readonly ActorConnections _connections;
     private readonly TimeProvider _time;
-    private readonly EndpointFollower _follower;
+    private readonly EndpointFollower<ResolveResult> _follower;
     private TaskCompletionSource _changed = NewSignal();
     private Exception? _problem;
     private bool _isKnown;
@@ -33,7 +33,7 @@ internal sealed class PoolRoute : ActorRoute
             TakeIn(known);
         }
 
-        _follower = EndpointFollower.Start(token => resolver.WatchAsync(name, _namespace, token), TakeIn, Fail, time);
+        _follower = EndpointFollower<ResolveResult>.Start(token => resolver.WatchAsync(name, _namespace, token), TakeIn, Fail, time);
     }
 
     public override bool CanMove => false;

@@ -78,6 +78,9 @@ public sealed class ClusterResolver : IActorResolver
         return FollowAsync(name, Of(@namespace), cancellationToken); // the namespace of whoever asks, also when somebody else reads
     }
 
+    /// <summary>The endpoints whose names begin so, and every change of them.</summary>
+    internal IAsyncEnumerable<EndpointUpdate> WatchPrefixAsync(string prefix, CancellationToken cancellationToken) => _reader.WatchPrefixAsync(Of(null), prefix, cancellationToken);
+
     /// <summary>A registered endpoint as callers of actors see it. One without a scheme is taken for a plain server (seed 001).</summary>
     internal static ResolvedEndpoint Resolved(RegisteredEndpoint endpoint) => new(
         endpoint.Id.ToString(),

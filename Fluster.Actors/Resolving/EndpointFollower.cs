@@ -3,19 +3,19 @@ using Fluster.Cluster;
 
 namespace Fluster.Actors;
 
-/// <summary>Follows the endpoints of one name for as long as it is wanted, whatever becomes of a single watch.</summary>
-internal sealed class EndpointFollower : IDisposable
+/// <summary>Follows endpoints for as long as it is wanted, whatever becomes of a single watch.</summary>
+internal sealed class EndpointFollower<T> : IDisposable
 {
     private static readonly TimeSpan s_firstBackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_longestBackOff = TimeSpan.FromSeconds(2);
 
-    private readonly Func<CancellationToken, IAsyncEnumerable<ResolveResult>> _watch;
-    private readonly Action<ResolveResult> _observe;
+    private readonly Func<CancellationToken, IAsyncEnumerable<T>> _watch;
+    private readonly Action<T> _observe;
     private readonly Action<Exception> _fail;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
 
-    private EndpointFollower(Func<CancellationToken, IAsyncEnumerable<ResolveResult>> watch, Action<ResolveResult> observe, Action<Exception> fail, TimeProvider time)
+    private EndpointFollower(Func<CancellationToken, IAsyncEnumerable<T>> watch, Action<T> observe, Action<Exception> fail, TimeProvider time)
     {
         _watch = watch;
         _observe = observe;
@@ -27,9 +27,9 @@ internal sealed class EndpointFollower : IDisposable
     /// <param name="observe">Takes in what there is; never called twice at a time.</param>
     /// <param name="fail">Takes in why there is nothing new; it is tried again.</param>
     /// <param name="time">The clock.</param>
-    public static EndpointFollower Start(Func<CancellationToken, IAsyncEnumerable<ResolveResult>> watch, Action<ResolveResult> observe, Action<Exception> fail, TimeProvider time)
+    public static EndpointFollower<T> Start(Func<CancellationToken, IAsyncEnumerable<T>> watch, Action<T> observe, Action<Exception> fail, TimeProvider time)
     {
-        var follower = new EndpointFollower(watch, observe, fail, time);
+        var follower = new EndpointFollower<T>(watch, observe, fail, time);
         _ = Detached.Run(follower.RunAsync);
         return follower;
     }

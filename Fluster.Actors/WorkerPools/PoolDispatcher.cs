@@ -3,7 +3,7 @@ namespace Fluster.Actors;
 /// <summary>
 /// Moves items to workers and results back: puts the pool's queue under a lock, and tells connections when there is something to send.
 /// </summary>
-internal sealed class PoolDispatcher(string name, int prefetch, bool atMostOnce, TimeProvider time) : IDisposable
+internal sealed class PoolDispatcher(int prefetch, bool atMostOnce, TimeProvider time) : IDisposable
 {
     /// <summary>Items behind one that has not ended for so long are asked back.</summary>
     private static readonly TimeSpan s_stall = TimeSpan.FromMilliseconds(50);
@@ -337,7 +337,4 @@ internal sealed class PoolDispatcher(string name, int prefetch, bool atMostOnce,
             }
         }
     }
-
-    /// <inheritdoc/>
-    public override string ToString() => name;
 }

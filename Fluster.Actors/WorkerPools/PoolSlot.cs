@@ -3,7 +3,7 @@ using Fluster.Cluster;
 namespace Fluster.Actors;
 
 /// <summary>The place of one worker in a pool: submits its job, and another one when that has ended.</summary>
-internal sealed class PoolSlot(IClusterController client, string jobName, string name, Func<string, JobRequest> request, TimeProvider time)
+internal sealed class PoolSlot(IClusterController client, JobRequest request, string name, TimeProvider time)
 {
     /// <summary>Jobs in a row that ended before their worker was ever there; then the place is given up.</summary>
     private const int MostFailures = 5;
@@ -41,7 +41,8 @@ internal sealed class PoolSlot(IClusterController client, string jobName, string
             Exception reason;
             try
             {
-                _job = await client.SubmitAsync(request(jobName), cancellationToken).ConfigureAwait(false);
+                // Not to be cancelled: a job that is made must be known, or nobody ends it.
+                _job = await client.SubmitAsync(request, CancellationToken.None).ConfigureAwait(false);
                 var status = await client.WaitAsync(_job.Id, Timeout.InfiniteTimeSpan, cancellationToken: cancellationToken).ConfigureAwait(false);
                 reason = new JobFailedException(status, $"The job {_job.Id} of worker '{name}' ended {status.State}{(status.Failure is { } failure ? $": {failure.Message}" : ".")}");
             }
@@ -74,7 +75,8 @@ internal sealed class PoolSlot(IClusterController client, string jobName, string
     }
 
     /// <summary>Ends the worker's job.</summary>
-    public async Task TerminateAsync(bool wait, CancellationToken cancellationToken)
+    /// <param name="wait">Whether to return only when it has ended.</param>
+    public async Task TerminateAsync(bool wait)
     {
         if (_job is not { } job)
         {
@@ -83,10 +85,10 @@ internal sealed class PoolSlot(IClusterController client, string jobName, string
 
         try
         {
-            await client.TerminateAsync(job.Id, cancellationToken).ConfigureAwait(false);
+            await client.TerminateAsync(job.Id).ConfigureAwait(false);
             if (wait)
             {
-                await client.WaitAsync(job.Id, cancellationToken: cancellationToken).ConfigureAwait(false);
+                await client.WaitAsync(job.Id).ConfigureAwait(false);
             }
         }
         catch (Exception exception) when (exception is ClusterException or ObjectDisposedException)

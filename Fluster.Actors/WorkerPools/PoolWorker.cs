@@ -19,6 +19,7 @@ internal sealed class PoolWorker(FlusterContext? context, CancellationToken stop
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _hasResults = NewSignal();
     private Guid _pool;
+    private long _heard = Stopwatch.GetTimestamp();
     private TimeSpan _busy;
     private int _run;
     private bool _leaves;
@@ -26,6 +27,9 @@ internal sealed class PoolWorker(FlusterContext? context, CancellationToken stop
 
     /// <summary>Completes when no item runs and none will.</summary>
     public Task Ended => _ended.Task;
+
+    /// <summary>How long nothing has come from a pool.</summary>
+    internal TimeSpan Silence => Stopwatch.GetElapsedTime(Volatile.Read(ref _heard));
 
     /// <summary>Whether results wait to be fetched.</summary>
     internal bool HasResults
@@ -86,7 +90,7 @@ internal sealed class PoolWorker(FlusterContext? context, CancellationToken stop
         await hasResults.WaitAsync(s_longestWait, TimeProvider.System).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
         lock (_lock)
         {
-            if (_closed)
+            if (_closed && _results.Count == 0)
             {
                 throw new InvalidOperationException("The worker has stopped.");
             }
@@ -246,6 +250,7 @@ internal sealed class PoolWorker(FlusterContext? context, CancellationToken stop
     // The lock is held by whoever calls these.
     private void Attach(Guid pool)
     {
+        Volatile.Write(ref _heard, Stopwatch.GetTimestamp());
         if (_pool == pool)
         {
             return;

@@ -19,18 +19,10 @@ public sealed class WorkerPool : IAsyncDisposable
     private const int TaskFirst = 1;
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(60);
 
-    private readonly IClusterController _client;
     private readonly WorkerPoolOptions _options;
     private readonly PoolDispatcher _dispatcher;
-    private readonly PoolSlot[] _slots;
+    private readonly PoolWorkers _workers;
     private readonly TimeProvider _time = TimeProvider.System;
-    private readonly CancellationTokenSource _stop = new();
-    private readonly FlusterContext? _context = FlusterContext.CurrentOrNull;
-    private readonly Task _running;
-    private readonly Lock _lock = new();
-    private readonly Dictionary<string, PoolLink> _links = new(StringComparer.Ordinal);
-    private int _dead;
-    private Task? _shutdown;
 
     /// <summary>A pool whose workers are being started.</summary>
     /// <param name="client">The cluster whose jobs the workers are.</param>
@@ -47,19 +39,13 @@ public sealed class WorkerPool : IAsyncDisposable
             throw new ArgumentOutOfRangeException(nameof(workers), workers, $"This LocalClient runs {local.MaxTasks} tasks at a time: ask for fewer workers, or give it a larger MaxTasks.");
         }
 
-        _client = client;
         _options = options ?? new WorkerPoolOptions();
         Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
         Name = $"_workerpool_{Id}";
-        _dispatcher = new PoolDispatcher(Name, _options.Prefetch, _options.AtMostOnce, _time);
-        _slots = [.. Enumerable.Range(0, workers).Select(index => NewSlot(index, resources ?? new ResourceSpec(), _options))];
-
-        // In the context of the job that makes the pool, and in nothing else of whoever does: not in its call's deadline or its trace.
-        _running = Detached.Run(async () =>
-        {
-            using var scope = _context?.Enter();
-            await RunAsync().ConfigureAwait(false);
-        });
+        _dispatcher = new PoolDispatcher(_options.Prefetch, _options.AtMostOnce, _time);
+        var slots = Enumerable.Range(0, workers).Select(index => NewSlot(
+            client, $"{_options.NamePrefix}-{Id}-{index}", $"{Name}:{_options.NamePrefix}-{index}", resources ?? new ResourceSpec(), _options, _time));
+        _workers = PoolWorkers.Start(client, Name, [.. slots], _dispatcher, _time);
     }
 
     /// <summary>Eight hexadecimal digits.</summary>
@@ -72,10 +58,10 @@ public sealed class WorkerPool : IAsyncDisposable
     public int Size => _dispatcher.Ready;
 
     /// <summary>The pool as it is now.</summary>
-    public WorkerPoolStatus Status => _dispatcher.Status(_slots.Length, Volatile.Read(ref _dead));
+    public WorkerPoolStatus Status => _dispatcher.Status(_workers.Count, _workers.Dead);
 
     /// <summary>The jobs of the workers that there are now.</summary>
-    public IReadOnlyList<JobId> Jobs => [.. _slots.Select(slot => slot.Job).OfType<JobHandle>().Select(job => job.Id)];
+    public IReadOnlyList<JobId> Jobs => _workers.Jobs;
 
     /// <summary>Returns when so many workers can run items.</summary>
     /// <param name="count">How many. Default: all.</param>
@@ -85,8 +71,8 @@ public sealed class WorkerPool : IAsyncDisposable
     /// <exception cref="WorkerPoolException">There will not be so many: the pool was shut down, or all its workers were given up.</exception>
     public async Task WaitForWorkersAsync(int? count = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
-        var (wanted, longest, start) = (count ?? _slots.Length, timeout ?? s_longestWait, _time.GetTimestamp());
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(wanted, _slots.Length, nameof(count));
+        var (wanted, longest, start) = (count ?? _workers.Count, timeout ?? s_longestWait, _time.GetTimestamp());
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(wanted, _workers.Count, nameof(count));
         while (true)
         {
             var changed = _dispatcher.Changed;
@@ -108,7 +94,7 @@ public sealed class WorkerPool : IAsyncDisposable
             catch (TimeoutException exception)
             {
                 throw new TimeoutException(
-                    $"{_dispatcher.Ready} of {wanted} workers of {Name} are ready after {longest.TotalSeconds:0.###} s.{await WhyNotAsync(cancellationToken).ConfigureAwait(false)}", exception);
+                    $"{_dispatcher.Ready} of {wanted} workers of {Name} are ready after {longest.TotalSeconds:0.###} s.{await _workers.WhyNotAsync(cancellationToken).ConfigureAwait(false)}", exception);
             }
         }
     }
@@ -174,129 +160,33 @@ public sealed class WorkerPool : IAsyncDisposable
     /// <param name="cancellationToken">Stops the wait.</param>
     public Task ShutdownAsync(bool wait = true, CancellationToken cancellationToken = default)
     {
-        Task shutdown;
-        lock (_lock)
-        {
-            shutdown = _shutdown ??= EndAsync();
-        }
-
-        return wait ? WaitAsync() : shutdown.WaitAsync(cancellationToken);
-
-        async Task WaitAsync()
-        {
-            await shutdown.WaitAsync(cancellationToken).ConfigureAwait(false);
-            await Task.WhenAll(_slots.Select(slot => slot.TerminateAsync(wait: true, cancellationToken))).ConfigureAwait(false);
-        }
+        _dispatcher.Close(new WorkerPoolException($"{Name} was shut down."));
+        return _workers.EndAsync(wait, cancellationToken);
     }
 
     /// <summary>Ends the pool and waits until the workers' jobs have ended.</summary>
     public async ValueTask DisposeAsync() => await ShutdownAsync().ConfigureAwait(false);
 
     /// <summary>Between an item that is taken from a stream and its result that is read.</summary>
-    private int MostUnderWay => 2 * _slots.Length * (_options.AtMostOnce ? 1 : _options.Prefetch);
+    private int MostUnderWay => 2 * _workers.Count * (_options.AtMostOnce ? 1 : _options.Prefetch);
 
-    private PoolSlot NewSlot(int index, ResourceSpec resources, WorkerPoolOptions options)
+    private static PoolSlot NewSlot(IClusterController client, string jobName, string name, ResourceSpec resources, WorkerPoolOptions options, TimeProvider time)
     {
-        var name = $"{Name}:{options.NamePrefix}-{index}";
-        var jobName = $"{options.NamePrefix}-{Id}-{index}";
         if (JobName.Problem(jobName) is { } problem)
         {
             throw new ArgumentException($"The prefix '{options.NamePrefix}' does not make the name of a job: {problem}", nameof(options));
         }
 
-        return new PoolSlot(_client, jobName, name, job => new JobRequest
+        var request = new JobRequest
         {
-            Name = job,
+            Name = jobName,
             Entrypoint = JobEntrypoint.For(PoolWorkerJob.RunAsync, name),
             Resources = resources,
             Environment = options.Environment,
             Priority = options.Priority,
             Ports = [ActorServer.PortName],
-        }, _time);
-    }
-
-    private async Task RunAsync()
-    {
-        var resolver = new ClusterResolver(_client, _context?.Namespace);
-        var followers = _slots.Select(slot => EndpointFollower.Start(
-            token => Entered(() => resolver.WatchAsync(slot.Name, cancellationToken: token)), result => Follow(slot, result, resolver.Token), _ => { }, _time)).ToList();
-        try
-        {
-            var reasons = await Task.WhenAll(_slots.Select(RunAsync)).ConfigureAwait(false);
-            _dispatcher.Close(new WorkerPoolException($"All workers of {Name} are dead: {reasons[^1].Message}", reasons[^1]));
-        }
-        catch (OperationCanceledException)
-        {
-            // Shut down.
-        }
-        finally
-        {
-            followers.ForEach(follower => follower.Dispose());
-        }
-    }
-
-    private async Task<Exception> RunAsync(PoolSlot slot)
-    {
-        var reason = await slot.RunAsync(_stop.Token).ConfigureAwait(false);
-        Interlocked.Increment(ref _dead);
-        return reason;
-    }
-
-    private IAsyncEnumerable<ResolveResult> Entered(Func<IAsyncEnumerable<ResolveResult>> watch)
-    {
-        using var scope = _context?.Enter();
-        return watch();
-    }
-
-    /// <summary>Connects to the worker that is there now, and lets go of one that is not.</summary>
-    private void Follow(PoolSlot slot, ResolveResult result, string? token)
-    {
-        var newest = result.Endpoints.Count == 0 ? null : result.Endpoints[^1];
-        lock (_lock)
-        {
-            if (_links.TryGetValue(slot.Name, out var known))
-            {
-                if (newest is not null && newest.Id == known.Endpoint.Id && newest.Handle == known.Endpoint.Handle)
-                {
-                    return;
-                }
-
-                _links.Remove(slot.Name);
-                known.Dispose();
-            }
-
-            if (newest is not null && _shutdown is null)
-            {
-                slot.WasThere();
-                var link = new PoolLink(_dispatcher, slot.Name, newest, token, _time);
-                _links.Add(slot.Name, link);
-                _ = Detached.Run(async () =>
-                {
-                    using var scope = _context?.Enter();
-                    await link.RunAsync().ConfigureAwait(false);
-                });
-            }
-        }
-    }
-
-    private async Task EndAsync()
-    {
-        _dispatcher.Close(new WorkerPoolException($"{Name} was shut down."));
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
-        lock (_lock)
-        {
-            foreach (var link in _links.Values)
-            {
-                link.Dispose();
-            }
-
-            _links.Clear();
-        }
-
-        _dispatcher.Dispose();
-        using var scope = _context?.Enter();
-        await Task.WhenAll(_slots.Select(slot => slot.TerminateAsync(wait: false, CancellationToken.None))).ConfigureAwait(false);
+        };
+        return new PoolSlot(client, request, name, time);
     }
 
     private Task<TResult> EnqueueAsync<TResult>(Delegate method, CancellationToken cancellationToken)
@@ -306,38 +196,5 @@ public sealed class WorkerPool : IAsyncDisposable
         var item = new WorkItem<TResult> { Payload = InvocationWriter.Write(method, []), Display = MethodDisplay.Of(method.Method) };
         _dispatcher.Enqueue([item]);
         return cancellationToken.CanBeCanceled ? PoolMap.WaitAsync(item, cancellationToken) : item.Result;
-    }
-
-    private async Task<string> WhyNotAsync(CancellationToken cancellationToken)
-    {
-        foreach (var slot in _slots)
-        {
-            lock (_lock)
-            {
-                if (_links.ContainsKey(slot.Name))
-                {
-                    continue;
-                }
-            }
-
-            try
-            {
-                if (slot.Job is { } job && await job.GetStatusAsync(cancellationToken).ConfigureAwait(false) is { State.IsTerminal: false } status)
-                {
-                    return $" {job.Id} is {status.State}{(status.PendingReason is { } why ? $": {why}" : ".")}";
-                }
-            }
-            catch (ClusterException)
-            {
-                // What is known already has to do.
-            }
-
-            if (slot.Problem is { } problem)
-            {
-                return $" {problem}";
-            }
-        }
-
-        return "";
     }
 }

@@ -228,16 +228,20 @@ public sealed class ActorPoolTests
         Assert.Contains(0, new[] { await pool.Call().Get(), await pool.Call().Get(), await pool.Call().Get() }); // and is counted as free again
     }
 
-    /// <summary>One member of eight answers 20 times slower: p99 stays within twice that of a healthy pool.</summary>
+    /// <summary>One member of eight answers 20 times slower: it gets few calls, and in the full run p99 stays within twice that of a healthy pool.</summary>
     [Fact]
     public async Task LeastOutstanding_OneSlowMemberOfEight_DoesNotShowInTheP99()
     {
-        var healthy = await P99Async(slow: 4);
-        var withOneSlow = await P99Async(slow: 80);
+        var (withOneSlow, share) = await P99Async(slow: 80);
 
-        Assert.True(withOneSlow < 2 * healthy, $"p99 {healthy.TotalMilliseconds:0.#} ms when all are healthy, {withOneSlow.TotalMilliseconds:0.#} ms with one slow");
+        Assert.InRange(share, 0, 0.04); // its turn would be 0.125
+        if (TestScale.IsFull)
+        {
+            var (healthy, _) = await P99Async(slow: 4);
+            Assert.True(withOneSlow < 2 * healthy, $"p99 {healthy.TotalMilliseconds:0.#} ms when all are healthy, {withOneSlow.TotalMilliseconds:0.#} ms with one slow");
+        }
 
-        static async Task<TimeSpan> P99Async(int slow)
+        static async Task<(TimeSpan P99, double Share)> P99Async(int slow)
         {
             await using var servers = Servers.Of(0, 0, 0, 0, 0, 0, 0, 0);
             servers.Counters.ForEach(counter => counter.Delay = TimeSpan.FromMilliseconds(4));
@@ -254,7 +258,7 @@ public sealed class ActorPoolTests
                     times.Add(Stopwatch.GetElapsedTime(start));
                 }
             }));
-            return times.Order().ElementAt(times.Count * 99 / 100);
+            return (times.Order().ElementAt(times.Count * 99 / 100), (double)servers.Counters[3].Calls / times.Count);
         }
     }
 
@@ -266,12 +270,15 @@ public sealed class ActorPoolTests
 
         public TimeSpan Delay { get; set; }
 
+        public int Calls { get; private set; }
+
         public Task<int> Get() => Task.FromResult(_value);
 
         public Task<int> Increment() => Task.FromResult(++_value);
 
         public async ValueTask<int> GetLater(int milliseconds, CancellationToken cancellationToken = default)
         {
+            Calls++;
             if (milliseconds > 0)
             {
                 await Task.Delay(Delay, TimeProvider.System, cancellationToken);

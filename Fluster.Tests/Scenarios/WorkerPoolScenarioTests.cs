@@ -45,6 +45,7 @@ public abstract class WorkerPoolScenarioTests(ScenarioBackend backend)
     {
         using var directory = new TemporaryDirectory();
         var file = directory.File("runs");
+        await using var open = File.OpenRead(typeof(WorkerPoolScenarioTests).Assembly.Location);
         await using var pool = new WorkerPool(Client, 1, options: new WorkerPoolOptions { NamePrefix = "w" });
 
         var error = await Assert.ThrowsAsync<TimeoutException>(() => pool.SubmitAsync(void () =>
@@ -53,13 +54,13 @@ public abstract class WorkerPoolScenarioTests(ScenarioBackend backend)
             throw new TimeoutException("mine");
         }).WaitAsync(s_patience));
         var unwritable = await Assert.ThrowsAsync<InvalidOperationException>(() => pool.SubmitAsync(() => new string('x', 17 << 20)).WaitAsync(s_patience));
-        var unsendable = Assert.Throws<JobRequestException>(() => { _ = pool.SubmitAsync(() => directory.GetHashCode()); });
+        var unsendable = Assert.Throws<JobRequestException>(() => { _ = pool.SubmitAsync(() => open.Length); });
 
         Assert.Equal("mine", error.Message);
         Assert.Contains(nameof(WorkerPoolScenarioTests), error.StackTrace, StringComparison.Ordinal);
         Assert.Equal("x", await File.ReadAllTextAsync(file));
         Assert.Contains("(16 MiB) can travel", unwritable.Message, StringComparison.Ordinal);
-        Assert.Contains("'directory'", unsendable.Message, StringComparison.Ordinal);
+        Assert.Contains("'open'", unsendable.Message, StringComparison.Ordinal);
         Assert.Equal(1, await pool.SubmitAsync(() => 1)); // the worker is unharmed
         var failed = await Assert.ThrowsAsync<DivideByZeroException>(() => pool.MapAsync(item => 10 / item, new[] { 5, 0, 1 }));
         Assert.Equal("Attempted to divide by zero.", failed.Message);
