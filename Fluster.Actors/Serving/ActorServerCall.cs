@@ -200,6 +200,18 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
         return true;
     }
 
+    // Its timer counts whole milliseconds, and may be a little ahead of the deadline.
+    private bool IsCancelledByTime
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Deadline != 0 && !_cancelled && _cancellation is { IsCancellationRequested: true };
+            }
+        }
+    }
+
     /// <summary>Tells the method, if it runs and wants to know.</summary>
     internal void Cancel()
     {
@@ -335,7 +347,7 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            failure = exception is OperationCanceledException && IsExpired
+            failure = exception is OperationCanceledException && (IsExpired || IsCancelledByTime)
                 ? CallFailure.Of(ActorErrorKind.DeadlineExceeded, $"{Display} was cancelled when its deadline passed.")
                 : CallFailure.Of(exception);
         }
