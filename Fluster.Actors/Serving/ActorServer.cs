@@ -164,6 +164,9 @@ public sealed partial class ActorServer : IAsyncDisposable
     /// <summary>Which incarnation of an actor is served: what its endpoint's metadata "handle" says.</summary>
     internal string HandleOf(string name) => _actors.Find(name, out var problem)?.Handle ?? throw new ArgumentException(problem, nameof(name));
 
+    /// <summary>The object that serves under a name.</summary>
+    internal object InstanceOf(string name) => _actors.Find(name, out var problem)?.Instance ?? throw new ArgumentException(problem, nameof(name));
+
     /// <summary>Tells the clients that the calls they have here are answered, whatever becomes of the endpoints.</summary>
     internal void AnnounceDrain() => _sessions?.AnnounceDrain();
 
