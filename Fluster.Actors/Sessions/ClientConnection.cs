@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Fluster.Actors.V1;
 
 namespace Fluster.Actors;
@@ -48,6 +49,33 @@ internal sealed class ClientConnection : SessionInput
         }
 
         return number;
+    }
+
+    /// <summary>Asks for a sign of life, and waits for it. False: the connection was not wanted any more before there was one.</summary>
+    public async Task<bool> AnswersAsync(Func<bool> isWanted, CancellationToken cancellationToken)
+    {
+        var before = LastHeard;
+        Output.Append(FrameType.Ping);
+        Output.Send(now: true);
+        while (LastHeard == before && isWanted())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        }
+
+        return LastHeard != before;
+    }
+
+    /// <summary>Asks for a sign of life, or closes when there was none for too long.</summary>
+    public void KeepAlive(TimeSpan longestSilence)
+    {
+        if (Stopwatch.GetElapsedTime(LastHeard) > longestSilence)
+        {
+            Close(new IOException("The server does not answer."));
+            return;
+        }
+
+        Output.Append(FrameType.Ping);
+        Output.Send(now: false);
     }
 
     public void Close(Exception? exception = null)

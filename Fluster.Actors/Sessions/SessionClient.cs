@@ -148,20 +148,9 @@ internal sealed class SessionClient : ActorConnection
                 connection = _connection;
             }
 
-            if (connection is not null)
+            if (connection is not null && await connection.AnswersAsync(() => !_ended && connection == _connection, cancellationToken).ConfigureAwait(false))
             {
-                var before = connection.LastHeard;
-                connection.Output.Append(FrameType.Ping);
-                connection.Output.Send(now: true);
-                while (connection.LastHeard == before && !_ended && connection == _connection)
-                {
-                    await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, cancellationToken).ConfigureAwait(false);
-                }
-
-                if (connection.LastHeard != before)
-                {
-                    return true;
-                }
+                return true;
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, cancellationToken).ConfigureAwait(false);
@@ -504,18 +493,6 @@ internal sealed class SessionClient : ActorConnection
             }
         }
 
-        if (connection is null)
-        {
-            return;
-        }
-
-        if (Stopwatch.GetElapsedTime(connection.LastHeard) > 2 * s_pingInterval + TimeSpan.FromSeconds(1))
-        {
-            connection.Close(new IOException("The server does not answer."));
-            return;
-        }
-
-        connection.Output.Append(FrameType.Ping);
-        connection.Output.Send(now: false);
+        connection?.KeepAlive(longestSilence: 2 * s_pingInterval + TimeSpan.FromSeconds(1));
     }
 }
