@@ -29,7 +29,7 @@ internal abstract class RemoteMethod
             EventInfo => $"{name} is an event: only methods can be called on an actor.",
             MethodInfo { IsSpecialName: true } => null, // its property or event is named instead
             MethodInfo { IsGenericMethodDefinition: true } => $"{name} is generic: an actor's methods have fixed types.",
-            MethodInfo method when method.GetParameters().Any(parameter => parameter.ParameterType.IsByRef || parameter.ParameterType.IsByRefLike) =>
+            MethodInfo method when method.GetParameters().Any(parameter => parameter.ParameterType.IsByRef || parameter.ParameterType.IsPointer || parameter.ParameterType.IsByRefLike) =>
                 $"{name} has a parameter that refers to memory (ref, out or span): arguments travel as copies.",
             MethodInfo method when method.ReturnType.IsByRef || method.ReturnType.IsPointer || method.ReturnType.IsByRefLike => $"{name} returns {method.ReturnType.Name}, which cannot be sent.",
             _ => null,

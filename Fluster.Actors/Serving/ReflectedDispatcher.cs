@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 
 namespace Fluster.Actors;
 
@@ -17,7 +18,7 @@ internal sealed class ReflectedDispatcher : ActorDispatcher
     public override IReadOnlyList<ActorMethodShape> Methods => _shapes;
 
     public static ActorDispatcher Create(Type type) => new ReflectedDispatcher(
-        [.. type.GetMethods(BindingFlags.Public | BindingFlags.Instance).Where(CanBeCalled).Select(method => new ReflectedMethod(method))]);
+        [.. WithoutHidden([.. type.GetMethods(BindingFlags.Public | BindingFlags.Instance).Where(CanBeCalled)]).Select(method => new ReflectedMethod(method))]);
 
     public override ValueTask InvokeAsync(int method, object actor, ActorServerCall call) => _methods[method].InvokeAsync(actor, call);
 
@@ -25,10 +26,16 @@ internal sealed class ReflectedDispatcher : ActorDispatcher
     public static bool CanBeCalled(MethodInfo method) =>
         !method.IsSpecialName // accessors of properties and events, operators
         && !method.IsGenericMethodDefinition
+        && !method.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false) // what records have beside the user's
         && method.GetBaseDefinition().DeclaringType != typeof(object)
         && !IsDispose(method)
         && method.GetParameters().All(parameter => !parameter.ParameterType.IsByRef && !parameter.ParameterType.IsPointer && !parameter.ParameterType.IsByRefLike)
         && !method.ReturnType.IsByRef && !method.ReturnType.IsPointer && !method.ReturnType.IsByRefLike;
+
+    // Of a base's method that a class declares anew, with the same parameters, callers know one.
+    private static IEnumerable<MethodInfo> WithoutHidden(List<MethodInfo> methods) => methods.Where(method => !methods.Exists(nearer =>
+        nearer != method && nearer.Name == method.Name && nearer.DeclaringType!.IsSubclassOf(method.DeclaringType!)
+        && nearer.GetParameters().Select(parameter => parameter.ParameterType).SequenceEqual(method.GetParameters().Select(parameter => parameter.ParameterType))));
 
     private static bool IsDispose(MethodInfo method) =>
         method.GetParameters().Length == 0

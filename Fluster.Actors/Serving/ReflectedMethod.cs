@@ -30,7 +30,7 @@ internal sealed class ReflectedMethod
         return new ActorMethodShape(method.Name, [.. sent.Select(parameter => parameter.Name ?? "")])
         {
             Required = sent.FindLastIndex(parameter => !parameter.HasDefaultValue) + 1,
-            Signature = $"({string.Join(", ", sent.Select(parameter => $"{parameter.ParameterType.Name} {parameter.Name}"))})",
+            Signature = $"({string.Join(", ", sent.Select(parameter => $"{CSharpNames.Of(parameter.ParameterType)} {parameter.Name}"))}) -> {CSharpNames.Of(ReflectedReturn.ValueOf(method.ReturnType))}",
             IsStream = ReflectedReturn.IsStream(method.ReturnType),
             IsIdempotent = method.GetCustomAttribute<IdempotentAttribute>() is not null || method.DeclaringType!.GetCustomAttribute<IdempotentAttribute>() is not null,
         };

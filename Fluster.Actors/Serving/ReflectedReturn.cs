@@ -5,6 +5,18 @@ internal abstract class ReflectedReturn
 {
     public static bool IsStream(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IAsyncEnumerable<>);
 
+    /// <summary>The type of what a caller gets: without the task around it.</summary>
+    public static Type ValueOf(Type type)
+    {
+        if (type == typeof(Task) || type == typeof(ValueTask))
+        {
+            return typeof(void);
+        }
+
+        var kind = type.IsGenericType ? type.GetGenericTypeDefinition() : null;
+        return kind == typeof(Task<>) || kind == typeof(ValueTask<>) ? type.GetGenericArguments()[0] : type;
+    }
+
     public static ReflectedReturn Of(Type type)
     {
         if (type == typeof(void))

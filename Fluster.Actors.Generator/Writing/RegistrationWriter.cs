@@ -1,0 +1,33 @@
+using System.Collections.Immutable;
+
+namespace Fluster.Actors.Generator;
+
+/// <summary>Writes what makes everything known when the program's module is loaded.</summary>
+internal static class RegistrationWriter
+{
+    public const string Name = "ActorRegistration";
+
+    public static string Write(ImmutableArray<ActorModel> clients, ImmutableArray<ActorModel> dispatchers, bool hasTypes)
+    {
+        const string Generated = CodeWriter.Actors + "ActorGenerated.";
+        var code = new CodeWriter();
+        code.Line(MemberWriter.Mark).Open($"internal static class {Name}");
+        code.Line("[global::System.Runtime.CompilerServices.ModuleInitializer]").Open("internal static void Register()");
+        foreach (var client in clients)
+        {
+            code.Line($"{Generated}AddProxy<{client.Type}>(static invoker => new {client.Name}(invoker));");
+        }
+
+        foreach (var actor in dispatchers)
+        {
+            code.Line($"{Generated}AddDispatcher<{actor.Type}>(new {actor.Name}());");
+        }
+
+        if (hasTypes)
+        {
+            code.Line($"{Generated}AddTypes(new {TypesWriter.Name}());");
+        }
+
+        return code.ToString();
+    }
+}
