@@ -161,7 +161,7 @@ internal sealed class JsonShape
 
         if (type.IsValueType)
         {
-            return []; // A struct is made empty.
+            return []; // A struct is made without arguments, whatever it has.
         }
 
         var open = type.InstanceConstructors.Where(constructor => constructor.DeclaredAccessibility == Accessibility.Public).ToList();

@@ -20,7 +20,9 @@ internal static class TypesWriter
             code.Line($"if (type == typeof({types[i].Type})) return Describe{i}(options);");
         }
 
-        code.Line("return null;").Close();
+        // Made in this way it would be strict about numbers; made by reflection it is as the options say.
+        code.Line("return null;").Close().Line("");
+        code.Open($"private static {Metadata}JsonTypeInfo<T> Usual<T>({Metadata}JsonTypeInfo<T> type)").Line("type.NumberHandling = null;").Line("return type;").Close();
         for (var i = 0; i < types.Count; i++)
         {
             code.Line("");
@@ -45,13 +47,13 @@ internal static class TypesWriter
                 code.Line($"{header} {Services}CreateValueInfo<{type.Type}>(options, new global::System.Text.Json.Serialization.JsonStringEnumConverter<{type.Type}>().CreateConverter(typeof({type.Type}), options));");
                 break;
             case JsonKind.Array:
-                code.Line($"{header} {Services}CreateArrayInfo<{type.Detail}>(options, new {Metadata}JsonCollectionInfoValues<{type.Type}>());");
+                code.Line($"{header} Usual({Services}CreateArrayInfo<{type.Detail}>(options, new {Metadata}JsonCollectionInfoValues<{type.Type}>()));");
                 break;
             case JsonKind.List:
-                code.Line($"{header} {Services}CreateListInfo<{type.Type}, {type.Detail}>(options, new {Metadata}JsonCollectionInfoValues<{type.Type}> {{ ObjectCreator = static () => new {type.Type}() }});");
+                code.Line($"{header} Usual({Services}CreateListInfo<{type.Type}, {type.Detail}>(options, new {Metadata}JsonCollectionInfoValues<{type.Type}> {{ ObjectCreator = static () => new {type.Type}() }}));");
                 break;
             case JsonKind.Dictionary:
-                code.Line($"{header} {Services}CreateDictionaryInfo<{type.Type}, string, {type.Detail}>(options, new {Metadata}JsonCollectionInfoValues<{type.Type}> {{ ObjectCreator = static () => new {type.Type}() }});");
+                code.Line($"{header} Usual({Services}CreateDictionaryInfo<{type.Type}, string, {type.Detail}>(options, new {Metadata}JsonCollectionInfoValues<{type.Type}> {{ ObjectCreator = static () => new {type.Type}() }}));");
                 break;
             default:
                 WriteObject(code, type.Type, type.Object!, number, header);
@@ -61,11 +63,11 @@ internal static class TypesWriter
 
     private static void WriteObject(CodeWriter code, string type, JsonObjectModel described, int number, string header)
     {
-        code.Open($"{header} {Services}CreateObjectInfo<{type}>(options, new {Metadata}JsonObjectInfoValues<{type}>");
-        var make = described.HasRequired && !described.IsValueType ? $"Make{number}" : $"new {type}";
+        code.Open($"{header} Usual({Services}CreateObjectInfo<{type}>(options, new {Metadata}JsonObjectInfoValues<{type}>");
+        var make = described.HasRequired ? $"Make{number}" : $"new {type}";
         if (described.Parameters.Count == 0)
         {
-            code.Line($"ObjectCreator = static () => {(described.IsValueType ? $"default({type})" : $"{make}()")},");
+            code.Line($"ObjectCreator = static () => {make}(),");
         }
         else
         {
@@ -81,7 +83,7 @@ internal static class TypesWriter
             code.Close("},");
         }
 
-        code.Line($"PropertyMetadataInitializer = _ => Members{number}(options),").Close("});").Line("");
+        code.Line($"PropertyMetadataInitializer = _ => Members{number}(options),").Close("}));").Line("");
         WriteMembers(code, type, described, number);
         WriteAccessors(code, type, described, number, make);
     }
