@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Fluster.Actors.Generator;
 
 /// <summary>
-/// Writes a client for every interface and a dispatcher for every class of actors that a program uses, and describes the types of their
+/// Writes a proxy for every interface and a dispatcher for every class of actors that a program uses, and describes the types of their
 /// arguments and results to the JSON serializer. Types that other files cannot name are passed over: those are handled at run time.
 /// </summary>
 [Generator(LanguageNames.CSharp)]
@@ -15,7 +15,7 @@ public sealed class ActorGenerator : IIncrementalGenerator
     public const string UsesStep = "Uses";
 
     /// <inheritdoc cref="UsesStep"/>
-    public const string ClientsStep = "Clients";
+    public const string ProxiesStep = "Proxies";
 
     /// <inheritdoc cref="UsesStep"/>
     public const string DispatchersStep = "Dispatchers";
@@ -48,11 +48,11 @@ public sealed class ActorGenerator : IIncrementalGenerator
 
         // Collected, each once and in the order of their names, and only then written: one place more or less changes nothing.
         var uses = used.Collect().Combine(marked.Collect()).Select(static (both, _) => both.Left.AddRange(both.Right)!);
-        var clients = uses.SelectMany(static (all, _) => Distinct(all.Select(use => use!.Client))).WithTrackingName(ClientsStep);
+        var proxies = uses.SelectMany(static (all, _) => Distinct(all.Select(use => use!.Proxy))).WithTrackingName(ProxiesStep);
         var dispatchers = uses.SelectMany(static (all, _) => Distinct(all.Select(use => use!.Dispatcher))).WithTrackingName(DispatchersStep);
         var types = uses.Select(static (all, _) => Types(all!)).WithTrackingName(TypesStep);
 
-        context.RegisterSourceOutput(clients, static (output, client) => output.AddSource($"{client.Name}.g.cs", ClientWriter.Write(client)));
+        context.RegisterSourceOutput(proxies, static (output, proxy) => output.AddSource($"{proxy.Name}.g.cs", ProxyWriter.Write(proxy)));
         context.RegisterSourceOutput(dispatchers, static (output, actor) => output.AddSource($"{actor.Name}.g.cs", DispatcherWriter.Write(actor)));
         context.RegisterSourceOutput(types, static (output, all) =>
         {
@@ -61,12 +61,12 @@ public sealed class ActorGenerator : IIncrementalGenerator
                 output.AddSource($"{TypesWriter.Name}.g.cs", TypesWriter.Write(all));
             }
         });
-        context.RegisterSourceOutput(clients.Collect().Combine(dispatchers.Collect()).Combine(types), static (output, all) =>
+        context.RegisterSourceOutput(proxies.Collect().Combine(dispatchers.Collect()).Combine(types), static (output, all) =>
         {
-            var ((proxies, actors), described) = all;
-            if (proxies.Length + actors.Length > 0)
+            var ((clients, actors), described) = all;
+            if (clients.Length + actors.Length > 0)
             {
-                output.AddSource($"{RegistrationWriter.Name}.g.cs", RegistrationWriter.Write(proxies, actors, described.Count > 0));
+                output.AddSource($"{RegistrationWriter.Name}.g.cs", RegistrationWriter.Write(clients, actors, described.Count > 0));
             }
         });
     }

@@ -62,7 +62,7 @@ internal sealed record MethodModel(
     }
 }
 
-/// <summary>An interface that a client is written for, or a class that a dispatcher is written for.</summary>
+/// <summary>An interface that a proxy is written for, or a class that a dispatcher is written for.</summary>
 /// <param name="Type">In code.</param>
 /// <param name="Name">The name of what is written.</param>
 /// <param name="Methods">Those that can be called.</param>
@@ -107,4 +107,4 @@ internal enum JsonSetter
 internal sealed record JsonMemberModel(string Name, string Type, string Owner, bool IsProperty, bool HasGetter, JsonSetter Setter, bool IsRequired);
 
 /// <summary>What one place in the source asks for.</summary>
-internal sealed record ActorUse(ActorModel? Client, ActorModel? Dispatcher, Sequence<JsonTypeModel> Types);
+internal sealed record ActorUse(ActorModel? Proxy, ActorModel? Dispatcher, Sequence<JsonTypeModel> Types);

@@ -10,14 +10,14 @@ internal sealed class ActorReader(Compilation compilation, CancellationToken can
     {
         var types = new JsonTypes(compilation, cancellationToken);
         var use = new ActorUse(
-            client is null ? null : ReadClient(client, types),
+            client is null ? null : ReadProxy(client, types),
             actor is null ? null : ReadDispatcher(actor, types),
             types.All.ToSequence());
-        return use.Client is null && use.Dispatcher is null ? null : use;
+        return use.Proxy is null && use.Dispatcher is null ? null : use;
     }
 
-    // Null: no client can be written, or none that may name what it needs. At run time one is made, or refused with a reason.
-    private ActorModel? ReadClient(INamedTypeSymbol type, JsonTypes types)
+    // Null: no proxy can be written, or none that may name what it needs. At run time one is made, or refused with a reason.
+    private ActorModel? ReadProxy(INamedTypeSymbol type, JsonTypes types)
     {
         if (type.TypeKind != TypeKind.Interface || !CanName(type))
         {
@@ -31,7 +31,7 @@ internal sealed class ActorReader(Compilation compilation, CancellationToken can
             return null;
         }
 
-        return Read(type, "Client", [.. Callable.OfInterface(type)], types);
+        return Read(type, "Proxy", [.. Callable.OfInterface(type)], types);
     }
 
     private ActorModel? ReadDispatcher(INamedTypeSymbol type, JsonTypes types) =>
@@ -59,7 +59,7 @@ internal sealed class ActorReader(Compilation compilation, CancellationToken can
             }
         }
 
-        return new ActorModel(TypeNames.Plain(type), $"{TypeNames.Identifier(type)}_{suffix}", methods.Select(ReadMethod).ToSequence());
+        return new ActorModel(TypeNames.Declared(type), $"{TypeNames.Identifier(type)}_{suffix}", methods.Select(ReadMethod).ToSequence());
     }
 
     private MethodModel ReadMethod(IMethodSymbol method)
@@ -73,7 +73,7 @@ internal sealed class ActorReader(Compilation compilation, CancellationToken can
             DefaultValues.Of(parameter))).ToSequence();
         return new MethodModel(
             method.Name,
-            TypeNames.Plain(method.ContainingType),
+            TypeNames.Declared(method.ContainingType),
             kind,
             TypeNames.Annotated(method.ReturnType),
             value is null ? "" : TypeNames.Plain(value),

@@ -20,6 +20,9 @@ internal static class TypeNames
     /// <summary>The type in code as it is declared.</summary>
     public static string Annotated(ITypeSymbol type) => type.ToDisplayString(s_annotated);
 
+    /// <summary>An interface or a class in code, with the names and annotations in its arguments: the compiler tells interfaces apart by them.</summary>
+    public static string Declared(INamedTypeSymbol type) => Annotated(type.WithNullableAnnotation(NullableAnnotation.NotAnnotated));
+
     /// <summary>A name for what is written for a type, of letters, digits and underscores.</summary>
     public static string Identifier(ITypeSymbol type)
     {

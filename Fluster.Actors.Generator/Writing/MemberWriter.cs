@@ -1,6 +1,6 @@
 namespace Fluster.Actors.Generator;
 
-/// <summary>What clients and dispatchers have alike: the shapes of the methods, and one codec for each type.</summary>
+/// <summary>What proxies and dispatchers have alike: the shapes of the methods, and one codec for each type.</summary>
 internal sealed class MemberWriter(ActorModel actor)
 {
     public const string Mark = "[global::System.CodeDom.Compiler.GeneratedCode(\"Fluster.Actors.Generator\", \"0.1\")]";

@@ -7,15 +7,15 @@ internal static class RegistrationWriter
 {
     public const string Name = "ActorRegistration";
 
-    public static string Write(ImmutableArray<ActorModel> clients, ImmutableArray<ActorModel> dispatchers, bool hasTypes)
+    public static string Write(ImmutableArray<ActorModel> proxies, ImmutableArray<ActorModel> dispatchers, bool hasTypes)
     {
         const string Generated = CodeWriter.Actors + "ActorGenerated.";
         var code = new CodeWriter();
         code.Line(MemberWriter.Mark).Open($"internal static class {Name}");
         code.Line("[global::System.Runtime.CompilerServices.ModuleInitializer]").Open("internal static void Register()");
-        foreach (var client in clients)
+        foreach (var proxy in proxies)
         {
-            code.Line($"{Generated}AddProxy<{client.Type}>(static invoker => new {client.Name}(invoker));");
+            code.Line($"{Generated}AddProxy<{proxy.Type}>(static invoker => new {proxy.Name}(invoker));");
         }
 
         foreach (var actor in dispatchers)

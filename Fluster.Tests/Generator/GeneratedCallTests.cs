@@ -21,7 +21,7 @@ public class GeneratedCallTests
     }
 
     [Fact]
-    public async Task Clients_AreGenerated_OrMadeAtRunTime()
+    public async Task Proxies_AreGenerated_OrMadeAtRunTime()
     {
         Assert.Equal("Fluster.Generated", (await RunAsync(s_generated.Value)).Client.Namespace);
         Assert.NotEqual("Fluster.Generated", (await RunAsync(s_plain.Value)).Client.Namespace);
@@ -54,7 +54,7 @@ public class GeneratedCallTests
     {
         var files = BuiltSource.Generate(Program).Keys.Order(StringComparer.Ordinal);
 
-        Assert.Equal(["ActorRegistration.g.cs", "ActorTypes.g.cs", "Shop_Calc_Dispatcher.g.cs", "Shop_ICalc_Client.g.cs", "Shop_IStore_int__9402538e_Client.g.cs"], files);
+        Assert.Equal(["ActorRegistration.g.cs", "ActorTypes.g.cs", "Shop_Calc_Dispatcher.g.cs", "Shop_ICalc_Proxy.g.cs", "Shop_IPairs__int__string____PAIR", "Shop_IStore_int__9402538e_Proxy.g.cs"], files);
     }
 
     [Fact]
@@ -81,11 +81,11 @@ public class GeneratedCallTests
     }
 
     [Theory]
-    [InlineData("public interface IA { Task M(); } class U { static void Use(IFactory f) => f.CreateClient<IA>(\"a\"); }", "IA_Client.g.cs")]
-    [InlineData("public interface IA { Task M(); } public class A : IA { public Task M() => Task.CompletedTask; } class U { static void Use(IFactory f) => f.AddFlusterActor<IA, A>(\"a\"); }", "IA_Client.g.cs A_Dispatcher.g.cs")]
+    [InlineData("public interface IA { Task M(); } class U { static void Use(IFactory f) => f.CreateClient<IA>(\"a\"); }", "IA_Proxy.g.cs")]
+    [InlineData("public interface IA { Task M(); } public class A : IA { public Task M() => Task.CompletedTask; } class U { static void Use(IFactory f) => f.AddFlusterActor<IA, A>(\"a\"); }", "IA_Proxy.g.cs A_Dispatcher.g.cs")]
     [InlineData("public interface IA { Task M(); } class U { static void Use(ActorServer? s) => s?.Register(\"a\", new List<int>()); }", "System_Collections_Generic_List_int_")]
-    [InlineData("[Actor(\"x\")] public interface IA { Task M(); }", "IA_Client.g.cs")]
-    [InlineData("public interface IA { Task M(); } class U { ActorClient<IA>? _field; }", "IA_Client.g.cs")]
+    [InlineData("[Actor(\"x\")] public interface IA { Task M(); }", "IA_Proxy.g.cs")]
+    [InlineData("public interface IA { Task M(); } class U { ActorClient<IA>? _field; }", "IA_Proxy.g.cs")]
     public void EveryUse_IsFound(string source, string files)
     {
         var factory = "public interface IFactory { T CreateClient<T>(string name) where T : class; void AddFlusterActor<TI, T>(string name); }";
@@ -135,7 +135,8 @@ public class GeneratedCallTests
         }
         [Idempotent] public interface IStore<T> { Task<T?> Get(string key); Task Put(string key, T value); }
 
-        public interface ICalc : IBase, IStore<Order>
+        public interface IPairs<T> { Task<T> Pair(T value); }
+        public interface ICalc : IBase, IStore<Order>, IPairs<(int Left, string? Right)>
         {
             int Add(int a, int b);
             int AddTo(int a, int b, int c = 5, CancellationToken cancellationToken = default);
@@ -209,6 +210,7 @@ public class GeneratedCallTests
             public int Renamed(int second) => second;
             public List<Dictionary<string, Point[]>> Nested(List<Dictionary<string, Point[]>> value) => value;
             public int ViaInterface() => 1;
+            public (int, string?) Pair((int, string?) value) => (value.Item1 * 2, value.Item2);
             public override string Sound() => "calc";
             public new string Same() => "own";
             Task<string> IBase.Same() => Task.FromResult("explicit");
@@ -233,6 +235,7 @@ public class GeneratedCallTests
             public static async Task<(IReadOnlyList<string>, Type)> RunAsync(string address)
             {
                 using var client = new ActorClient<ICalc>(address, "calc");
+                using var pairs = new ActorClient<IPairs<(int, string?)>>(address, "calc");
                 using var ints = new ActorClient<IStore<int>>(address, "calc");
                 var said = new List<string>();
                 var actor = client.Actor;
@@ -275,6 +278,8 @@ public class GeneratedCallTests
                 await Say("missing", () => actor.Missing());
                 await Say("nested", async () => (await actor.Nested([new() { ["k"] = [new Point { X = 3 }] }]))[0]["k"][0].X);
                 await Say("default of the interface", () => actor.ViaInterface());
+                await Say("pair", async () => { var (left, right) = await actor.Pair((4, null)); return $"{left} {right ?? "null"}"; });
+                await Say("pair of its own", async () => (await pairs.Actor.Pair((4, "x"))).Item1);
                 await Say("inherited", () => actor.Ping());
                 await Say("declared anew", () => actor.Same());
                 await Say("put", async () => { await actor.Put("k", Sample("kept")); return Show(await actor.Get("k")); });

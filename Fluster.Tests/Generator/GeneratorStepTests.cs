@@ -30,7 +30,7 @@ public class GeneratorStepTests
     {
         EditAndRun(Interface.Replace("int id", "int id, int amount", StringComparison.Ordinal), Uses, out var steps);
 
-        Assert.Contains((ActorGenerator.ClientsStep, IncrementalStepRunReason.Modified), steps);
+        Assert.Contains((ActorGenerator.ProxiesStep, IncrementalStepRunReason.Modified), steps);
         Assert.All(steps.Where(step => step.Name is ActorGenerator.DispatchersStep), step => Assert.NotEqual(IncrementalStepRunReason.Modified, step.Reason));
         Assert.All(steps.Where(step => step.Name is ActorGenerator.TypesStep), step => Assert.NotEqual(IncrementalStepRunReason.Modified, step.Reason));
     }
@@ -41,7 +41,7 @@ public class GeneratorStepTests
         EditAndRun(Interface.Replace("int A", "int A, string B", StringComparison.Ordinal), Uses, out var steps);
 
         Assert.Contains((ActorGenerator.TypesStep, IncrementalStepRunReason.Modified), steps);
-        Assert.All(steps.Where(step => step.Name is ActorGenerator.ClientsStep or ActorGenerator.DispatchersStep), step => Assert.NotEqual(IncrementalStepRunReason.Modified, step.Reason));
+        Assert.All(steps.Where(step => step.Name is ActorGenerator.ProxiesStep or ActorGenerator.DispatchersStep), step => Assert.NotEqual(IncrementalStepRunReason.Modified, step.Reason));
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public class GeneratorStepTests
 
         var result = BuiltSource.Driver().RunGenerators(before).RunGenerators(after).GetRunResult().Results.Single();
         steps = [.. result.TrackedSteps
-            .Where(step => step.Key is ActorGenerator.ClientsStep or ActorGenerator.DispatchersStep or ActorGenerator.TypesStep)
+            .Where(step => step.Key is ActorGenerator.ProxiesStep or ActorGenerator.DispatchersStep or ActorGenerator.TypesStep)
             .SelectMany(step => step.Value.SelectMany(run => run.Outputs).Select(output => (step.Key, output.Reason)))];
         return [.. result.TrackedOutputSteps.SelectMany(step => step.Value).SelectMany(run => run.Outputs).Select(output => output.Reason)];
     }

@@ -37,6 +37,7 @@ public class ProjectGraphTests
     [
         ("Fluster.AppHost", "Fluster.Controller"),
         ("Fluster.AppHost", "Fluster.Worker"),
+        ("Fluster.Actors", "Fluster.Actors.Generator"), // packed into its package, and run on its own interfaces
         ("Fluster.Worker", "Fluster.JobHost"), // copied beside the worker, started for .NET entrypoints
     ];
 

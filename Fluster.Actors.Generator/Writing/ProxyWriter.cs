@@ -1,27 +1,27 @@
 namespace Fluster.Actors.Generator;
 
 /// <summary>Writes the class that stands in for an interface.</summary>
-internal static class ClientWriter
+internal static class ProxyWriter
 {
     private const string Token = "global::System.Threading.CancellationToken";
 
-    public static string Write(ActorModel client)
+    public static string Write(ActorModel proxy)
     {
-        var members = new MemberWriter(client);
+        var members = new MemberWriter(proxy);
         var code = new CodeWriter();
-        code.Line(MemberWriter.Mark).Open($"internal sealed class {client.Name} : {client.Type}");
-        for (var i = 0; i < client.Methods.Count; i++)
+        code.Line(MemberWriter.Mark).Open($"internal sealed class {proxy.Name} : {proxy.Type}");
+        for (var i = 0; i < proxy.Methods.Count; i++)
         {
-            code.Line($"private static readonly {CodeWriter.Actors}ActorMethodShape s_shape{i} = {MemberWriter.Shape(client.Methods[i])};");
+            code.Line($"private static readonly {CodeWriter.Actors}ActorMethodShape s_shape{i} = {MemberWriter.Shape(proxy.Methods[i])};");
         }
 
         members.WriteCodecs(code);
         code.Line($"private readonly {CodeWriter.Actors}ActorInvoker _invoker;").Line("");
-        code.Line($"internal {client.Name}({CodeWriter.Actors}ActorInvoker invoker) => _invoker = invoker;");
-        for (var i = 0; i < client.Methods.Count; i++)
+        code.Line($"internal {proxy.Name}({CodeWriter.Actors}ActorInvoker invoker) => _invoker = invoker;");
+        for (var i = 0; i < proxy.Methods.Count; i++)
         {
             code.Line("");
-            WriteMethod(code, client.Methods[i], i, members);
+            WriteMethod(code, proxy.Methods[i], i, members);
         }
 
         return code.ToString();
