@@ -54,7 +54,7 @@ public class GeneratedCallTests
     {
         var files = BuiltSource.Generate(Program).Keys.Order(StringComparer.Ordinal);
 
-        Assert.Equal(["ActorRegistration.g.cs", "ActorTypes.g.cs", "Shop_Calc_Dispatcher.g.cs", "Shop_ICalc_Proxy.g.cs", "Shop_IPairs__int__string____PAIR", "Shop_IStore_int__9402538e_Proxy.g.cs"], files);
+        Assert.Equal(["ActorRegistration.g.cs", "ActorTypes.g.cs", "Shop_Calc_Dispatcher.g.cs", "Shop_ICalc_Proxy.g.cs", "Shop_IPairs_System_ValueTuple_int__string___db73b991_Proxy.g.cs", "Shop_IStore_int__9402538e_Proxy.g.cs"], files);
     }
 
     [Fact]
