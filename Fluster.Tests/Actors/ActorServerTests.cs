@@ -66,15 +66,15 @@ public sealed class ActorServerTests : IAsyncDisposable
         Assert.Equal("one 1", await client.Over(1));
         var exception = await Assert.ThrowsAsync<RemoteActorException>(() => client.Ambiguous(1));
         Assert.Equal(ActorErrorKind.InvalidArgument, exception.Kind);
-        Assert.Contains("Ambiguous(Int32 a) or Ambiguous(String a)", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("Ambiguous(int a) -> string or Ambiguous(string a) -> string", exception.Message, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("[1]", "1 arguments do not fit: Add(Int32 a, Int32 b).")]
-    [InlineData("[1, 2, 3]", "3 arguments do not fit: Add(Int32 a, Int32 b).")]
-    [InlineData("[1, \"two\"]", "Argument 2 ('b') of Add(Int32 a, Int32 b) is not a Int32")]
-    [InlineData("[1, null]", "Argument 2 ('b') of Add(Int32 a, Int32 b) is not a Int32")]
-    [InlineData("{\"a\": 1, \"c\": 2}", "Add(Int32 a, Int32 b) needs an argument 'b'.")]
+    [InlineData("[1]", "1 arguments do not fit: Add(int a, int b) -> int.")]
+    [InlineData("[1, 2, 3]", "3 arguments do not fit: Add(int a, int b) -> int.")]
+    [InlineData("[1, \"two\"]", "Argument 2 ('b') of Add(int a, int b) -> int is not a Int32")]
+    [InlineData("[1, null]", "Argument 2 ('b') of Add(int a, int b) -> int is not a Int32")]
+    [InlineData("{\"a\": 1, \"c\": 2}", "Add(int a, int b) -> int needs an argument 'b'.")]
     [InlineData("7", "The arguments must be a JSON array")]
     [InlineData("[1,", "The arguments are not JSON")]
     [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "The arguments are not JSON")]
