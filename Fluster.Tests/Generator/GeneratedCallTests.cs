@@ -291,6 +291,7 @@ public class GeneratedCallTests
                 async Task Say<T>(string what, Func<Task<T>> act)
                 {
                     try { said.Add($"{what}: {await act()}"); }
+                    catch (OperationCanceledException) { said.Add($"{what}: cancelled"); } // the caller's own, or the method's, whichever is first
                     catch (Exception exception) { said.Add($"{what}: {exception.GetType().Name} {exception.Message}"); }
                 }
             }
