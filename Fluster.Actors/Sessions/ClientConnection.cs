@@ -6,6 +6,8 @@ namespace Fluster.Actors;
 /// <summary>One connection of a session, at the client.</summary>
 internal sealed class ClientConnection : SessionInput
 {
+    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(1);
+
     private readonly SessionClient _session;
     private readonly SessionTransport _transport;
     private readonly Dictionary<int, Incoming> _incoming = [];
@@ -76,6 +78,18 @@ internal sealed class ClientConnection : SessionInput
 
         Output.Append(FrameType.Ping);
         Output.Send(now: false);
+    }
+
+    /// <summary>Whether it was closed, by either side.</summary>
+    public bool IsClosed => Volatile.Read(ref _closed) != 0;
+
+    /// <summary>Tells the server that the session is over, and hangs up.</summary>
+    public async Task LeaveAsync()
+    {
+        Output.Append(FrameType.Leave);
+        await Output.DrainAsync().WaitAsync(s_farewell, TimeProvider.System)
+            .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        Close();
     }
 
     public void Close(Exception? exception = null)

@@ -49,6 +49,9 @@ internal enum FrameType : byte
 
     /// <summary>The server is about to stop: its endpoints vanish, and the calls that it has are still answered.</summary>
     Drain = 15,
+
+    /// <summary>The client is done with the session: the server may forget it.</summary>
+    Leave = 16,
 }
 
 /// <summary>What every frame begins with: 16 bytes, little-endian.</summary>

@@ -105,6 +105,9 @@ internal sealed class ServerConnection : SessionInput
                 break;
             case FrameType.Pong:
                 break;
+            case FrameType.Leave:
+                Host.Leave(_session);
+                break;
             default:
                 throw new SessionProtocolException($"A client sends no frame of type {(int)header.Type}.");
         }

@@ -289,12 +289,8 @@ internal sealed class SessionClient : ActorConnection
         }
 
         _stop.Cancel();
-        foreach (var call in calls)
-        {
-            End(call, call.IsSent ? CallEnd.Unknown : CallEnd.NotSent, failure, tell: false);
-        }
-
-        connection?.Close();
+        EndAll(calls, failure);
+        _ = connection?.LeaveAsync();
         _pings.Dispose();
         _pending.Dispose();
     }
@@ -336,6 +332,10 @@ internal sealed class SessionClient : ActorConnection
         }
 
         connection.Output.Send(now: false);
+        if (connection.IsClosed)
+        {
+            Lost(connection, exception: null); // It was closed between its welcome and now, when it was not ours yet.
+        }
     }
 
     /// <summary>There is no way to the server, or it does not let the session in.</summary>
@@ -347,9 +347,14 @@ internal sealed class SessionClient : ActorConnection
             calls = Give(failure);
         }
 
+        EndAll(calls, failure);
+    }
+
+    private void EndAll(IEnumerable<PendingCall> calls, CallFailure failure, bool tell = false)
+    {
         foreach (var call in calls)
         {
-            End(call, call.IsSent ? CallEnd.Unknown : CallEnd.NotSent, failure, tell: false);
+            End(call, call.IsSent ? CallEnd.Unknown : CallEnd.NotSent, failure, tell);
         }
     }
 
@@ -359,13 +364,8 @@ internal sealed class SessionClient : ActorConnection
         FailNow(target);
     }
 
-    private void FailNow(ActorTarget target)
-    {
-        foreach (var call in _pending.All().Where(call => call.Target == target))
-        {
-            End(call, call.IsSent ? CallEnd.Unknown : CallEnd.NotSent, CallFailure.Of(ActorErrorKind.OutcomeUnknown, "its endpoint is gone."), tell: true);
-        }
-    }
+    private void FailNow(ActorTarget target) => EndAll(
+        _pending.All().Where(call => call.Target == target), CallFailure.Of(ActorErrorKind.OutcomeUnknown, "its endpoint is gone."), tell: true);
 
     // Under the lock: takes no more calls. Returns those that have to end.
     private PendingCall[] Give(CallFailure failure)

@@ -154,6 +154,21 @@ internal sealed partial class SessionHost : IAsyncDisposable
 
     public void Forget(long bytes) => Interlocked.Add(ref _kept, -bytes);
 
+    /// <summary>The client is done with a session.</summary>
+    public void Leave(ServerSession session)
+    {
+        lock (_lock)
+        {
+            if (_sessions.TryGetValue(session.Id, out var known) && known == session)
+            {
+                _sessions.Remove(session.Id);
+            }
+        }
+
+        session.CancelAll();
+        session.Close();
+    }
+
     public void Remove(ServerConnection connection)
     {
         lock (_lock)

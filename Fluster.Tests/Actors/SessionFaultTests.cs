@@ -31,7 +31,7 @@ public sealed class SessionFaultTests(ITestOutputHelper output)
     {
         var actor = new Counting();
         await using var server = await ServeAsync(actor);
-        var (results, unknown, step) = (0, 0, TestScale.Of(usual: 9, full: 1));
+        var (results, unknown, step) = (0, 0, toServer ? TestScale.Of(usual: 9, full: 1) : 1);
         for (var offset = 1 + (TestScale.Seed % step); ; offset += step)
         {
             await using var proxy = new CuttingProxy(server.Address, offset, toServer);

@@ -127,8 +127,9 @@ public sealed class LocalClientTests
     {
         await using var client = new LocalClient(new LocalClientOptions { MaxTasks = 2 });
         using var directory = new TemporaryDirectory();
-        var marker = directory.File("once");
-        var job = await client.SubmitAsync(TestCluster.Bash($"if [ -e {marker} ]; then exit 0; fi; if [ $FLUSTER_TASK_INDEX = 0 ]; then touch {marker}; exit 5; fi; sleep 600") with
+        var (marker, other) = (directory.File("once"), directory.File("other"));
+        var job = await client.SubmitAsync(TestCluster.Bash(
+            $"if [ -e {marker} ]; then exit 0; fi; if [ $FLUSTER_TASK_INDEX = 0 ]; then until [ -e {other} ]; do sleep 0.02; done; touch {marker}; exit 5; fi; touch {other}; sleep 600") with
         {
             Replicas = 2,
             Coscheduled = true,
@@ -217,7 +218,7 @@ public sealed class LocalClientTests
         await using var client = new LocalClient(new LocalClientOptions { Grace = TimeSpan.FromMilliseconds(200) });
         var job = await client.SubmitAsync(TestCluster.Bash("trap '' TERM; (setsid sleep 613 &); echo ready; sleep 614; sleep 615"));
         await Scenario.FirstLineAsync(job);
-        Assert.NotEmpty(RunningProcesses.Where(line => line is "sleep\0613\0"));
+        await Eventually.True(() => RunningProcesses.Where(line => line is "sleep\0613\0").Count > 0, "The process in the background does not run.");
 
         await job.TerminateAsync();
         var status = await job.WaitAsync(s_patience);

@@ -24,7 +24,8 @@ internal sealed class ChaosJobs(TestCluster cluster, Random random) : IAsyncDisp
     // A fork that outlives its parent in a session of its own, without any of our variables. Ends by itself should a test be cut off.
     private const string Daemon = "perl -e 'use POSIX; for (1..2) { exit if fork; setsid } exec qw(env -i sleep), $ARGV[0]' ";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
+    // Dead launchers are early failures: all workers may be in quarantine at once, for minutes after many of them.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(300);
 
     private readonly TemporaryDirectory _directory = new();
     private readonly string _seconds = string.Create(CultureInfo.InvariantCulture, $"120.{RandomNumberGenerator.GetInt32(int.MaxValue)}");
