@@ -18,7 +18,7 @@ public sealed class LocalClusterTests
             Assert.NotEmpty(RunningProcesses.Where(line => line.Contains(own, StringComparison.Ordinal))); // its guard and launcher
             var job = await cluster.Client.SubmitAsync(TestCluster.Bash("echo ready; sleep 617; sleep 618"));
             Assert.Equal("ready", (await Scenario.FirstLineAsync(job)).Text);
-            Assert.NotEmpty(RunningProcesses.Where(line => line is "sleep\0617\0"));
+            await Eventually.True(() => RunningProcesses.Where(line => line is "sleep\0617\0").Count > 0, "The job's process does not run.");
         }
 
         Assert.Empty(RunningProcesses.Where(line => line is "sleep\0617\0" or "sleep\0618\0" || line.Contains(own, StringComparison.Ordinal)));
