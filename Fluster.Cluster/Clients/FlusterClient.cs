@@ -43,6 +43,9 @@ public sealed class FlusterClient : IClusterController
     /// <summary>The token that its calls carry now.</summary>
     internal string? Token => _channel.Token;
 
+    /// <summary>The cluster's public key; null when the client was not told.</summary>
+    internal string? ClusterKey => _options.ClusterKey;
+
     /// <summary>What this client sent as blobs.</summary>
     internal BlobUploader Uploader { get; }
 
