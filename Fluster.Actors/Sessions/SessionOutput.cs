@@ -169,17 +169,10 @@ internal sealed class SessionOutput(SessionTransport transport, Action<Exception
     {
         try
         {
-            while (Next() is var (small, part, finished) && (small.Length > 0 || part.Length > 0))
+            while (Next() is var (small, part, finished) && small.Length > 0)
             {
-                if (small.Length > 0)
-                {
-                    await transport.SendAsync(small).ConfigureAwait(false);
-                }
-
-                if (part.Length > 0)
-                {
-                    await transport.SendAsync(part).ConfigureAwait(false);
-                }
+                // With a part there is always its header before it.
+                await (part.Length > 0 ? transport.SendAsync(small, part) : transport.SendAsync(small)).ConfigureAwait(false);
 
                 finished?.Finish();
             }

@@ -11,6 +11,13 @@ internal abstract class SessionTransport : IDisposable
     /// <summary>Sends all of it.</summary>
     public abstract ValueTask SendAsync(ReadOnlyMemory<byte> bytes);
 
+    /// <summary>Sends one after the other, if possible so that the receiver wakes up once.</summary>
+    public virtual async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    {
+        await SendAsync(first).ConfigureAwait(false);
+        await SendAsync(second).ConfigureAwait(false);
+    }
+
     /// <summary>Tells the other side that nothing more is sent.</summary>
     public abstract void Shutdown();
 
@@ -20,11 +27,19 @@ internal abstract class SessionTransport : IDisposable
 /// <summary>A socket, without anything between it and the frames: large parts are received into the arrays that they are for.</summary>
 internal sealed class SocketTransport : SessionTransport
 {
+    private const int TcpLevel = 6;
+    private const int TcpCork = 3;
+
+    private static readonly byte[] s_on = [1, 0, 0, 0];
+    private static readonly byte[] s_off = [0, 0, 0, 0];
+
     private readonly Socket _socket;
+    private readonly bool _corks;
 
     public SocketTransport(Socket socket)
     {
         _socket = socket;
+        _corks = OperatingSystem.IsLinux() && socket.ProtocolType == ProtocolType.Tcp;
         if (socket.ProtocolType == ProtocolType.Tcp)
         {
             socket.NoDelay = true;
@@ -37,6 +52,22 @@ internal sealed class SocketTransport : SessionTransport
     {
         var sent = _socket.SendAsync(bytes, SocketFlags.None);
         return sent.IsCompletedSuccessfully ? SendRestAsync(sent.Result, bytes) : SendRestAsync(sent, bytes);
+    }
+
+    // A header that is sent alone is a segment of its own, for which the receiver wakes up and finds nothing to do.
+    public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    {
+        if (_corks)
+        {
+            _socket.SetRawSocketOption(TcpLevel, TcpCork, s_on);
+        }
+
+        await SendAsync(first).ConfigureAwait(false);
+        await SendAsync(second).ConfigureAwait(false);
+        if (_corks)
+        {
+            _socket.SetRawSocketOption(TcpLevel, TcpCork, s_off);
+        }
     }
 
     public override void Shutdown()
