@@ -90,6 +90,7 @@ internal static class FlusterCommand
             JobCommands.Build(),
             WorkerCommands.Build(),
             EndpointCommands.Build(),
+            ActorCommands.Build(),
             ClusterCommands.Build(),
             NamespaceCommands.Build(),
             LoginCommand.Build(),

@@ -221,6 +221,9 @@ internal sealed record EndpointView
     };
 }
 
+/// <summary>A method in <c>fluster actor list NAME</c>.</summary>
+internal sealed record MethodView(string Signature, string? Documentation);
+
 /// <summary>A line of <c>fluster endpoints --watch</c>; the change is "registered" or "removed".</summary>
 internal sealed record EndpointChangeView(string Change, EndpointView Endpoint);
 
@@ -232,6 +235,7 @@ internal sealed record EndpointChangeView(string Change, EndpointView Endpoint);
 [JsonSerializable(typeof(IReadOnlyList<JobView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
 [JsonSerializable(typeof(IReadOnlyList<EndpointView>))]
+[JsonSerializable(typeof(IReadOnlyList<MethodView>))]
 [JsonSerializable(typeof(ClusterView))]
 [JsonSerializable(typeof(ClusterUpView))]
 internal sealed partial class ViewJson : JsonSerializerContext;
