@@ -261,6 +261,8 @@ public abstract class JobScenarioTests(ScenarioBackend backend)
         var job = await Client.SubmitAsync(TestCluster.Bash("echo ready; sleep 600"));
         await Scenario.FirstLineAsync(job);
 
+        // The job's first line may overtake its worker's report that it runs.
+        await Eventually.True(async () => (await job.GetStatusAsync()).State == JobState.Running, () => "The job does not run.");
         var running = await Client.ExplainAsync(job.Id);
         await job.TerminateAsync();
         await job.WaitAsync(s_patience);
