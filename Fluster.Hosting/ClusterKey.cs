@@ -14,7 +14,7 @@ namespace Fluster.Hosting;
 internal sealed class ClusterKey : IDisposable
 {
     private const string Issuer = "fluster";
-    private const string DefaultNamespace = "default";
+    internal const string DefaultNamespace = "default";
 
     // A worker's is renewed over its link, a user's by starting the AppHost again.
     private static readonly TimeSpan s_lifetime = TimeSpan.FromDays(30);
@@ -28,6 +28,9 @@ internal sealed class ClusterKey : IDisposable
     public string PrivatePem => _key.ExportPkcs8PrivateKeyPem();
 
     public string PublicPem => _key.ExportSubjectPublicKeyInfoPem();
+
+    /// <summary>The public key in one line: what stands between the first and the last of its PEM.</summary>
+    public string PublicText => Convert.ToBase64String(_key.ExportSubjectPublicKeyInfo());
 
     /// <summary>Reads the key in a file, or makes one and keeps it there, for its owner alone.</summary>
     /// <exception cref="DistributedApplicationException">The file holds something else.</exception>
@@ -57,6 +60,9 @@ internal sealed class ClusterKey : IDisposable
 
     /// <summary>A token that may do everything.</summary>
     public string SignAdmin(DateTimeOffset now) => Sign("apphost", "admin", worker: null, now);
+
+    /// <summary>The token of the application's services.</summary>
+    public string SignService(DateTimeOffset now) => Sign("apphost", "service", worker: null, now);
 
     /// <summary>The token with which a worker says Hello.</summary>
     public string SignWorker(string worker, DateTimeOffset now) => Sign(worker, "worker", worker, now);

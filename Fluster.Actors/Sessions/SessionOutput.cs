@@ -171,8 +171,15 @@ internal sealed class SessionOutput(SessionTransport transport, Action<Exception
         {
             while (Next() is var (small, part, finished) && small.Length > 0)
             {
-                // With a part there is always its header before it.
-                await (part.Length > 0 ? transport.SendAsync(small, part) : transport.SendAsync(small)).ConfigureAwait(false);
+                if (part.Length > 0)
+                {
+                    // Its header is at the end of the small frames.
+                    await transport.SendAsync(small, part).ConfigureAwait(false);
+                }
+                else
+                {
+                    await transport.SendAsync(small).ConfigureAwait(false);
+                }
 
                 finished?.Finish();
             }

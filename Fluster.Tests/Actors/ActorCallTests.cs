@@ -218,7 +218,7 @@ public class ActorCallTests
     }
 
     // Not an ICalculator: any class will do, only the names and the JSON must fit.
-    private sealed class Calculator
+    internal sealed class Calculator
     {
         public int Calls;
 

@@ -22,7 +22,7 @@ public sealed class ServiceIntegrationTests : IAsyncLifetime
 
     public interface IWords
     {
-        string Hello { get; }
+        string Hello();
     }
 
     public async Task InitializeAsync() => _controller = await ControllerProcess.StartAsync();
@@ -157,12 +157,12 @@ public sealed class ServiceIntegrationTests : IAsyncLifetime
 
     private sealed class Words : IWords
     {
-        public string Hello => "hello";
+        public string Hello() => "hello";
     }
 
     [Actor("greeter")]
     private sealed class Greeter(IWords words) : IGreeter
     {
-        public Task<string> Greet(string name) => Task.FromResult($"{words.Hello} {name}");
+        public Task<string> Greet(string name) => Task.FromResult($"{words.Hello()} {name}");
     }
 }

@@ -22,6 +22,7 @@ public class HostingTests
 
         Assert.Equal(("fluster", "admin", "default", "apphost", null), (admin?.Iss, admin?.Role, admin?.Namespace, admin?.Subject, admin?.Worker));
         Assert.Equal(("worker", "worker-1", s_noon.ToUnixTimeSeconds()), (worker?.Role, worker?.Worker, worker?.IssuedAt));
+        Assert.Equal("service", verifier.Verify(key.SignService(s_noon), s_noon, out _)?.Role);
         Assert.Null(verifier.Verify(key.SignAdmin(s_noon), s_noon.AddDays(31), out var problem));
         Assert.Equal("The token has expired.", problem);
         Assert.Equal("""{"alg":"ES256","typ":"JWT"}""", System.Text.Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(key.SignAdmin(s_noon).Split('.')[0])));

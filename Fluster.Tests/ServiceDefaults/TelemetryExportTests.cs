@@ -54,6 +54,29 @@ public class TelemetryExportTests
         Assert.Contains("Order 42 is packed", collector.Received("/v1/logs"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Export_ServiceHostsAnActor_SendsTheSpansOfItsCalls()
+    {
+        await using var collector = await Collector.StartAsync();
+        var builder = Host.CreateApplicationBuilder();
+        builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Address;
+        builder.Configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
+        builder.AddServiceDefaults();
+        await using var server = new Actors.ActorServer(new Actors.ActorServerOptions { Announcements = TextWriter.Null });
+        server.Register("exported", new ActorCallTests.Calculator());
+        await server.StartAsync();
+        using var host = builder.Build();
+        await host.StartAsync();
+        using (var client = new Actors.ActorClient<ActorCallTests.ICalculator>(server.Address.ToString(), "exported", server.Token))
+        {
+            await client.Actor.Add(2, 3);
+        }
+
+        await host.StopAsync(); // Flushes.
+
+        Assert.Contains("exported.Add", collector.Received("/v1/traces"), StringComparison.Ordinal);
+    }
+
     /// <summary>The attribute as it lies in the message: its name, some bytes of lengths, its value.</summary>
     private static Regex PathAttribute(string path) => new($"url\\.path.{{1,8}}{path}", RegexOptions.Singleline, TimeSpan.FromSeconds(5));
 
