@@ -28,12 +28,12 @@ internal sealed class ActorCalls : Benchmark
         var parts = server.FirstLine.Split(' ');
         var (port, web, address, token) = (int.Parse(parts[0], System.Globalization.CultureInfo.InvariantCulture), parts[1], parts[2], parts[3]);
         using var client = new ActorClient<IEchoActor>(address, token: token);
-        using var http = EchoBaselines.Http(web);
+        using var http = EchoWeb.Http(web);
         using var channel = RpcChannel.ForAddress(new Uri(web));
         var argument = new byte[Bytes];
         Func<Task> call = () => client.Actor.Echo(argument);
-        var post = EchoBaselines.Post(http, Bytes);
-        var grpc = EchoBaselines.Grpc(new EchoService.EchoServiceClient(channel), Bytes);
+        var post = EchoWeb.Post(http, Bytes);
+        var grpc = EchoWeb.Grpc(new EchoService.EchoServiceClient(channel), Bytes);
         foreach (var one in new[] { call, post, grpc })
         {
             await Load.CallsPerSecondAsync(one, 64, s_warmUp, cancellationToken);
@@ -41,7 +41,7 @@ internal sealed class ActorCalls : Benchmark
 
         if (wanted("sequential"))
         {
-            var ping = await EchoBaselines.SocketAsync(port, Bytes, cancellationToken);
+            var ping = await EchoSocket.ConnectAsync(port, Bytes, cancellationToken);
             var (value, baseline) = await CompareAsync(call, ping, 1, cancellationToken);
             yield return BenchmarkResult.RatioAtLeast(Name, "sequential/socket", value, "calls/s", baseline, 0.5);
         }
@@ -54,7 +54,7 @@ internal sealed class ActorCalls : Benchmark
             yield return BenchmarkResult.RatioAtLeast(Name, "64/http2", value, "calls/s", baseline, 2);
             (value, baseline) = await CompareAsync(call, grpc, 64, cancellationToken);
             yield return BenchmarkResult.Reported(Name, "64/grpc", value, "calls/s", baseline);
-            var sockets = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => EchoBaselines.SocketAsync(port, Bytes, cancellationToken)));
+            var sockets = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => EchoSocket.ConnectAsync(port, Bytes, cancellationToken)));
             var next = 0;
             (value, baseline) = await CompareAsync(call, () => sockets[Interlocked.Increment(ref next) & 63](), 64, cancellationToken, separate: sockets);
             yield return BenchmarkResult.Reported(Name, "64/64-sockets", value, "calls/s", baseline);
@@ -101,13 +101,13 @@ internal sealed class ActorCalls : Benchmark
 
     public override async Task ServeAsync(string role, CancellationToken cancellationToken)
     {
-        var (port, web, application) = await EchoBaselines.ServeAsync(cancellationToken);
+        var (web, application) = await EchoWeb.ServeAsync(cancellationToken);
         await using var _ = application;
         var unix = Path.Combine(Path.GetTempPath(), $"fluster-bench-{System.Environment.ProcessId}.sock");
         await using var server = new ActorServer(new ActorServerOptions { Announcements = TextWriter.Null, UnixSocket = unix });
         server.Register("echo", new EchoActor(), new ActorOptions { MaxConcurrency = 1 });
         await server.StartAsync(cancellationToken);
-        Console.WriteLine($"{port} {web} {server.Address} {server.Token} unix://{unix}");
+        Console.WriteLine($"{EchoSocket.Serve()} {web} {server.Address} {server.Token} unix://{unix}");
         await BenchmarkProcess.ParentGoneAsync(cancellationToken);
         File.Delete(unix);
     }

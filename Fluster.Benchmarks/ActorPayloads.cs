@@ -28,7 +28,7 @@ internal sealed class ActorPayloads : Benchmark
 
             var bytes = new byte[size];
             var floats = new float[size / 4];
-            var bare = await EchoBaselines.SocketAsync(port, size, cancellationToken);
+            var bare = await EchoSocket.ConnectAsync(port, size, cancellationToken);
             var rates = new List<double>[] { [], [], [] };
             Func<Task>[] calls = [bare, () => client.Actor.Echo(bytes), () => client.Actor.Floats(floats)];
             foreach (var call in calls)
@@ -51,12 +51,10 @@ internal sealed class ActorPayloads : Benchmark
 
     public override async Task ServeAsync(string role, CancellationToken cancellationToken)
     {
-        var (port, _, application) = await EchoBaselines.ServeAsync(cancellationToken);
-        await using var stopped = application;
         await using var server = new ActorServer(new ActorServerOptions { Announcements = TextWriter.Null });
         server.Register("echo", new EchoActor());
         await server.StartAsync(cancellationToken);
-        Console.WriteLine($"{port} {server.Address} {server.Token}");
+        Console.WriteLine($"{EchoSocket.Serve()} {server.Address} {server.Token}");
         await BenchmarkProcess.ParentGoneAsync(cancellationToken);
     }
 }

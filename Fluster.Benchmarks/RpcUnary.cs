@@ -1,15 +1,6 @@
-using System.Net;
 using System.Runtime.CompilerServices;
 using Fluster.Rpc;
 using Google.Protobuf;
-using Grpc.Core;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Fluster.Benchmarks;
 
@@ -42,19 +33,14 @@ internal sealed class RpcUnary : Benchmark
     {
         using var server = await BenchmarkProcess.StartAsync(this, "server", cancellationToken);
         using var channel = RpcChannel.ForAddress(new Uri(server.FirstLine));
-        using var http = new HttpClient(RpcChannel.CreateHandler())
-        {
-            BaseAddress = new Uri(server.FirstLine),
-            DefaultRequestVersion = HttpVersion.Version20,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
-        };
+        using var http = EchoWeb.Http(server.FirstLine);
         var client = new EchoService.EchoServiceClient(channel);
 
         var warm = false;
         foreach (var size in new[] { 16, 1024 })
         {
             var grpc = GrpcCall(client, size);
-            var bare = BareCall(http, size);
+            var bare = EchoWeb.Post(http, size);
             foreach (var (inFlight, limit) in s_cells)
             {
                 var name = $"{size}B/{inFlight}";
@@ -80,15 +66,9 @@ internal sealed class RpcUnary : Benchmark
 
     public override async Task ServeAsync(string role, CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
-        builder.Services.AddRpcLimits().AddGrpc();
-        await using var app = builder.Build();
-        app.MapGrpcService<EchoTarget>();
-        app.MapPost("/bare", (RequestDelegate)BareAsync);
-        await app.StartAsync(cancellationToken);
-        Console.WriteLine(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        var (address, application) = await EchoWeb.ServeAsync(cancellationToken);
+        await using var stopped = application;
+        Console.WriteLine(address);
         await BenchmarkProcess.ParentGoneAsync(cancellationToken);
     }
 
@@ -114,42 +94,6 @@ internal sealed class RpcUnary : Benchmark
     {
         // The field's tag and length are part of the message.
         var framing = new EchoRequest { Body = ByteString.CopyFrom(new byte[size]) }.CalculateSize() - size;
-        var request = new EchoRequest { Body = ByteString.CopyFrom(new byte[size - framing]) };
-        return async () =>
-        {
-            var response = await client.EchoAsync(request);
-            if (response.Body.Length != request.Body.Length)
-            {
-                throw new InvalidOperationException("The echo has another length.");
-            }
-        };
-    }
-
-    private static Func<Task> BareCall(HttpClient http, int size)
-    {
-        var body = new byte[size];
-        return async () =>
-        {
-            using var content = new ByteArrayContent(body);
-            using var response = await http.PostAsync("/bare", content);
-            if ((await response.Content.ReadAsByteArrayAsync()).Length != size)
-            {
-                throw new InvalidOperationException("The echo has another length.");
-            }
-        };
-    }
-
-    private static async Task BareAsync(HttpContext context)
-    {
-        var body = new byte[(int)context.Request.ContentLength!];
-        await context.Request.Body.ReadExactlyAsync(body);
-        context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body);
-    }
-
-    private sealed class EchoTarget : EchoService.EchoServiceBase
-    {
-        public override Task<EchoResponse> Echo(EchoRequest request, ServerCallContext context) =>
-            Task.FromResult(new EchoResponse { Body = request.Body });
+        return EchoWeb.Grpc(client, size - framing);
     }
 }

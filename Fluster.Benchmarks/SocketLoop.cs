@@ -56,8 +56,8 @@ internal sealed class SocketLoop : Benchmark
 
     public override async Task ServeAsync(string role, CancellationToken cancellationToken)
     {
-        var bare = Listen(socket => EchoBareAsync(socket));
-        var framed = Listen(socket => EchoFramesAsync(socket));
+        var bare = BareSocket.Listen(EchoBareAsync);
+        var framed = BareSocket.Listen(EchoFramesAsync);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Run(EchoPipeAsync)));
         builder.Services.AddRoutingCore();
@@ -68,29 +68,9 @@ internal sealed class SocketLoop : Benchmark
         await BenchmarkProcess.ParentGoneAsync(cancellationToken);
     }
 
-    private static int Listen(Func<Socket, Task> serve)
-    {
-        var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listener.Listen();
-        _ = AcceptAsync();
-        return ((IPEndPoint)listener.LocalEndPoint!).Port;
-
-        async Task AcceptAsync()
-        {
-            while (true)
-            {
-                var socket = await listener.AcceptAsync();
-                socket.NoDelay = true;
-                _ = serve(socket);
-            }
-        }
-    }
-
     private static async Task<double> RateAsync(int port, bool framed, int size, CancellationToken cancellationToken)
     {
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+        using var socket = await BareSocket.ConnectAsync(port, cancellationToken);
         var message = new byte[size];
         var header = new byte[HeaderSize];
         BinaryPrimitives.WriteInt32LittleEndian(header, size);
@@ -107,9 +87,9 @@ internal sealed class SocketLoop : Benchmark
             else
             {
                 await socket.SendAsync(header);
-                await SendAllAsync(socket, message);
-                await ReceiveAllAsync(socket, header);
-                await ReceiveAllAsync(socket, new byte[size]);
+                await BareSocket.SendAllAsync(socket, message);
+                await BareSocket.ReceiveAllAsync(socket, header);
+                await BareSocket.ReceiveAllAsync(socket, new byte[size]);
             }
         }
     }
@@ -117,12 +97,12 @@ internal sealed class SocketLoop : Benchmark
     private static async Task EchoBareAsync(Socket socket)
     {
         var header = new byte[HeaderSize];
-        while (await ReceiveAllAsync(socket, header))
+        while (await BareSocket.ReceiveAllAsync(socket, header))
         {
             var message = GC.AllocateUninitializedArray<byte>(BinaryPrimitives.ReadInt32LittleEndian(header));
-            await ReceiveAllAsync(socket, message);
+            await BareSocket.ReceiveAllAsync(socket, message);
             await socket.SendAsync(header);
-            await SendAllAsync(socket, message);
+            await BareSocket.SendAllAsync(socket, message);
         }
     }
 
@@ -150,10 +130,10 @@ internal sealed class SocketLoop : Benchmark
                 message.AsSpan(sent, part).CopyTo(front.AsSpan(HeaderSize));
             }
 
-            await SendAllAsync(socket, front.AsMemory(0, HeaderSize + (small ? part : 0)));
+            await BareSocket.SendAllAsync(socket, front.AsMemory(0, HeaderSize + (small ? part : 0)));
             if (!small)
             {
-                await SendAllAsync(socket, message.AsMemory(sent, part));
+                await BareSocket.SendAllAsync(socket, message.AsMemory(sent, part));
             }
 
             ArrayPool<byte>.Shared.Return(front);
@@ -166,14 +146,14 @@ internal sealed class SocketLoop : Benchmark
         byte[]? message = null;
         for (var received = 0; message is null || received < message.Length;)
         {
-            if (!await ReceiveAllAsync(socket, header))
+            if (!await BareSocket.ReceiveAllAsync(socket, header))
             {
                 return null;
             }
 
             message ??= GC.AllocateUninitializedArray<byte>(BinaryPrimitives.ReadInt32LittleEndian(header));
             var part = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(4));
-            await ReceiveAllAsync(socket, message.AsMemory(received, part));
+            await BareSocket.ReceiveAllAsync(socket, message.AsMemory(received, part));
             received += part;
         }
 
@@ -233,29 +213,5 @@ internal sealed class SocketLoop : Benchmark
             await output.WriteAsync(message.AsMemory(sent, part));
             sent += part;
         }
-    }
-
-    private static async ValueTask SendAllAsync(Socket socket, ReadOnlyMemory<byte> bytes)
-    {
-        for (var sent = 0; sent < bytes.Length;)
-        {
-            sent += await socket.SendAsync(bytes[sent..]);
-        }
-    }
-
-    private static async ValueTask<bool> ReceiveAllAsync(Socket socket, Memory<byte> buffer)
-    {
-        for (var received = 0; received < buffer.Length;)
-        {
-            var count = await socket.ReceiveAsync(buffer[received..]);
-            if (count == 0)
-            {
-                return false;
-            }
-
-            received += count;
-        }
-
-        return true;
     }
 }
