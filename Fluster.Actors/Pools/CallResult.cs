@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace Fluster.Actors;
 
 /// <summary>What became of a call of one member of a pool.</summary>
@@ -9,4 +11,16 @@ public sealed record CallResult<TResult>(ResolvedEndpoint Endpoint, TResult? Val
 {
     /// <summary>Whether there is a value.</summary>
     public bool Success => Exception is null;
+
+    /// <summary>The value, for a caller to whom one failure is the failure of all.</summary>
+    /// <exception cref="Exception">What the call threw, as it was thrown.</exception>
+    public TResult ValueOrThrow()
+    {
+        if (Exception is not null)
+        {
+            ExceptionDispatchInfo.Throw(Exception);
+        }
+
+        return Value!;
+    }
 }

@@ -72,6 +72,10 @@ public sealed class ActorPoolTests
         Assert.Equal([true, false, true], results.Select(result => result.Success));
         Assert.Equal("It is 1.", Assert.IsType<InvalidTimeZoneException>(results[1].Exception).Message);
         Assert.Equal([0, 0, 2], results.Select(result => result.Value));
+        Assert.Equal((0, 2), (results[0].ValueOrThrow(), results[2].ValueOrThrow()));
+        var error = Assert.Throws<InvalidTimeZoneException>(() => results[1].ValueOrThrow());
+        Assert.Same(results[1].Exception, error);
+        Assert.Contains(nameof(ICounter.ThrowIf), error.StackTrace, StringComparison.Ordinal); // of the member, not of this line alone
     }
 
     [Fact]
