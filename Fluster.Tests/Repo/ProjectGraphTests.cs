@@ -129,6 +129,7 @@ public class ProjectGraphTests
         var wrong = Projects()
             .Where(project => !MayReferenceAnything(project.Name))
             .SelectMany(project => project.BuildOrder.Select(to => (project.Name, to)))
+            .Where(reference => !(IsProgramOfAUser(reference.Name) && reference.to == "Fluster.Actors.Generator")) // as the README tells users
             .Except(s_buildOrder);
 
         Assert.Empty(wrong);
