@@ -14,7 +14,7 @@ internal static class Modes
             return 2;
         }
 
-        // Samples end their jobs in a finally block: give it the time to run, whoever ends the program.
+        // Samples end their jobs in a finally block: the first signal gives it the time to run, a second one ends the program at once.
         using var interrupted = new CancellationTokenSource();
         using var ctrlC = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
@@ -45,7 +45,7 @@ internal static class Modes
 
         void Interrupt(PosixSignalContext signal)
         {
-            signal.Cancel = true;
+            signal.Cancel = !interrupted.IsCancellationRequested;
             interrupted.Cancel();
         }
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using Fluster.Cluster;
 
 namespace Fluster.Tests;
@@ -45,6 +46,49 @@ public sealed class SampleTests(SharedCluster shared) : IClassFixture<SharedClus
         Assert.Equal((1, ""), (exitCode, output));
         Assert.StartsWith("There is no cluster to speak to: ", error, StringComparison.Ordinal);
         Assert.EndsWith(" Start one with 'dotnet run --project Fluster.AppHost' in a checkout of Fluster.\n", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Coordinator_InBothModes_GivesEachTaskToOneWorker()
+    {
+        foreach (var said in new[] { await RunInThisProcessAsync("Coordinator"), await RunOnTheClusterAsync("Coordinator") })
+        {
+            var shares = Regex.Match(said, @"\A20 tasks, done by 3 workers: (\d+) \+ (\d+) \+ (\d+) = 20\nprimes below 100000: 9592\n\z");
+            Assert.True(shares.Success, said);
+            Assert.Equal(20, shares.Groups.Values.Skip(1).Sum(share => int.Parse(share.Value)));
+        }
+    }
+
+    [Fact]
+    public async Task InferencePool_InBothModes_TakesTurnsAndPredictsWithTheNewWeightsEverywhere()
+    {
+        const string Says = """
+            version 1: 3 servers have 1000000 weights
+              server 0 predicts 21 (version 1) and 21 (version 1)
+              server 1 predicts 21 (version 1) and 21 (version 1)
+              server 2 predicts 21 (version 1) and 21 (version 1)
+            version 2: 3 servers have 1000000 weights
+              server 0 predicts 42 (version 2) and 42 (version 2)
+              server 1 predicts 42 (version 2) and 42 (version 2)
+              server 2 predicts 42 (version 2) and 42 (version 2)
+
+            """;
+
+        Assert.Equal(Says, await RunInThisProcessAsync("InferencePool"));
+        Assert.Equal(Says, await RunOnTheClusterAsync("InferencePool"));
+    }
+
+    [Fact]
+    public async Task RlLoop_InBothModes_LearnsTheSameLessonsInTheSameRounds()
+    {
+        var here = await RunInThisProcessAsync("RlLoop");
+
+        var rounds = Regex.Matches(here, @"(?m)^  round (\d+): (\d+) of 100 walks reached the end of (\d)$").Select(round => round.Groups.Values.Skip(1).Select(number => int.Parse(number.Value)).ToArray()).ToList();
+        Assert.Equal(Enumerable.Range(1, rounds.Count), rounds.Select(round => round[0]));
+        Assert.Contains(rounds, round => round[1] < 95); // there was something to learn
+        Assert.Equal([1, 2, 3, 4, 5, 6], rounds.Where(round => round[1] >= 95).Select(round => round[2])); // each lesson is passed once, in its turn
+        Assert.Contains($"\nall 6 lessons passed after {rounds.Count} rounds\n", here, StringComparison.Ordinal);
+        Assert.Equal(here, await RunOnTheClusterAsync("RlLoop"));
     }
 
     private const string Here = "In this process:\n";
