@@ -16,6 +16,8 @@ public interface IClusterController : IAsyncDisposable
     /// Submits a job and returns when it is on the controller's disk. Files that the cluster lacks are uploaded first. The submitter's
     /// context gives namespace, parent and trace.
     /// </summary>
+    /// <param name="request">The job.</param>
+    /// <param name="cancellationToken">Gives up. A root job that the cluster has got by then is stopped; a child may be there, and ends with its parent.</param>
     /// <exception cref="JobRequestException">The request cannot be right: a bad name, an empty command, a variable that cannot travel, more than a limit allows.</exception>
     /// <exception cref="InvalidOperationException">The program that a .NET entrypoint belongs to cannot be sent: no deps.json, another operating system, too large.</exception>
     /// <exception cref="ClusterException">The controller refused it or cannot be reached.</exception>

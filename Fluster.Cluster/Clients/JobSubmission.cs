@@ -7,6 +7,9 @@ internal sealed class JobSubmission(FlusterClientOptions options, ControllerCall
 {
     private const int MaxRolls = 5;
 
+    /// <summary>How long a submit that was cancelled may take for taking its job back.</summary>
+    private static readonly TimeSpan s_takingBack = TimeSpan.FromSeconds(5);
+
     public async Task<JobId> SubmitAsync(JobRequest request, CancellationToken cancellationToken)
     {
         JobRequestRules.Check(request);
@@ -24,6 +27,12 @@ internal sealed class JobSubmission(FlusterClientOptions options, ControllerCall
                 var job = await LaunchAsync(launch, request, cancellationToken).ConfigureAwait(false);
                 activity?.SetTag("fluster.job_id", job.JobId);
                 return JobId.Parse(job.JobId);
+            }
+            catch (OperationCanceledException) when (parent is null)
+            {
+                // A child goes with its parent; and its id may be that of a sibling, for which it would have been refused.
+                await TakeBackAsync(id).ConfigureAwait(false);
+                throw;
             }
             catch (ClusterException exception) when (exception.Error == ClusterError.AlreadyExists && parent is null && roll < MaxRolls)
             {
@@ -60,6 +69,21 @@ internal sealed class JobSubmission(FlusterClientOptions options, ControllerCall
                 // The controller lost what it had, or is another one now: ask it again. Any other reason comes again, too.
                 uploader.Forget();
             }
+        }
+    }
+
+    /// <summary>Ends a job that the controller may have, or may get yet, and of which the caller will never hear.</summary>
+    private async Task TakeBackAsync(JobId id)
+    {
+        using var limit = new CancellationTokenSource(s_takingBack);
+        try
+        {
+            var request = new V1.TerminateJobRequest { JobId = id.ToString() };
+            await calls.CallAsync((service, call) => service.TerminateJobAsync(request, call), limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is ClusterException or OperationCanceledException)
+        {
+            // Mostly: not found. It is not there, and will be refused when it still comes.
         }
     }
 

@@ -66,6 +66,36 @@ public sealed class FlusterClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Submit_CancelledWhenTheControllerHasTheJob_StopsIt()
+    {
+        await using var controller = await ScriptedController.StartAsync();
+        controller.AnswerLaunch = new TaskCompletionSource().Task; // never
+        controller.Play = _ => Task.CompletedTask; // runs until it is stopped
+        await using var client = new FlusterClient(new FlusterClientOptions { Address = controller.Address, Token = ScriptedController.Token });
+        using var cancel = new CancellationTokenSource();
+        var submit = client.SubmitAsync(s_request, cancel.Token);
+        await Eventually.True(() => controller.Jobs.Count == 1, "the controller has the job");
+        Assert.False(submit.IsCompleted);
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => submit);
+        Assert.True(Assert.Single(controller.Jobs).StopRequested.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Submit_CancelledAlready_MakesNoJob()
+    {
+        await using var client = _controller.Client();
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.SubmitAsync(s_request, cancelled.Token));
+
+        Assert.Empty(await client.ListAsync().ToListAsync());
+    }
+
+    [Fact]
     public async Task Terminate_Pending_IsKilledAndTheWaitReturns()
     {
         await using var client = _controller.Client();

@@ -30,6 +30,9 @@ internal sealed class ScriptedController : V1.ControllerService.ControllerServic
         return Task.CompletedTask;
     };
 
+    /// <summary>What the answer to a launch waits for; the job is there before.</summary>
+    public Task AnswerLaunch { get; set; } = Task.CompletedTask;
+
     public IReadOnlyList<ScriptedJob> Jobs => [.. _newest];
 
     public static async Task<ScriptedController> StartAsync()
@@ -48,14 +51,15 @@ internal sealed class ScriptedController : V1.ControllerService.ControllerServic
         return job;
     }
 
-    public override Task<V1.LaunchJobResponse> LaunchJob(V1.LaunchJobRequest request, ServerCallContext context)
+    public override async Task<V1.LaunchJobResponse> LaunchJob(V1.LaunchJobRequest request, ServerCallContext context)
     {
         Check(context);
         var job = new ScriptedJob(request.JobId, request.Spec);
         _jobs[request.JobId] = job;
         _newest.Enqueue(job);
         _ = Play(job);
-        return Task.FromResult(new V1.LaunchJobResponse { Job = job.Info });
+        await AnswerLaunch.WaitAsync(context.CancellationToken);
+        return new V1.LaunchJobResponse { Job = job.Info };
     }
 
     public override Task<V1.GetJobStatusResponse> GetJobStatus(V1.GetJobStatusRequest request, ServerCallContext context) =>
