@@ -39,7 +39,7 @@ internal static class Modes
         }
         catch (Exception exception) when (exception is ClusterException or JobFailedException or InvalidOperationException or TimeoutException or OperationCanceledException)
         {
-            Console.Error.WriteLine(exception.Message);
+            Console.Error.WriteLine(exception is OperationCanceledException ? "Interrupted." : exception.Message);
             return 1;
         }
 
