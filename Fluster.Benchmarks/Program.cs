@@ -19,4 +19,5 @@ return await BenchmarkRunner.RunAsync(
         new SocketLoop(),
         new ActorCalls(),
         new ActorPayloads(),
+        new LocalActorCalls(),
     ]);
