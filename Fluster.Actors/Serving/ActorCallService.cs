@@ -94,6 +94,7 @@ internal sealed class ActorCallService(ActorTable actors) : ActorService.ActorSe
 
         public UnaryServerCall(ServerCallContext context)
         {
+            Payload = PayloadPool.RentPayload();
             Deadline = context.Deadline == DateTime.MaxValue ? 0 : CallScope.After(context.Deadline - TimeProvider.System.GetUtcNow().UtcDateTime);
             _cancelled = context.CancellationToken.UnsafeRegister(static call => ((UnaryServerCall)call!).Abandon(), this);
         }

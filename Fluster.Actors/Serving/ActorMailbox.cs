@@ -87,7 +87,16 @@ internal sealed class ActorMailbox(Guid incarnation, ActorOptions options) : IDi
     {
         lock (_lock)
         {
-            _running.Remove(call);
+            // Not List.Remove, which compares by a call of its own: this is done for every call.
+            for (var i = 0; i < _running.Count; i++)
+            {
+                if (ReferenceEquals(_running[i], call))
+                {
+                    _running.RemoveAt(i);
+                    break;
+                }
+            }
+
             return Next();
         }
     }

@@ -12,9 +12,8 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
 {
     private static long s_numbers;
 
-    private readonly Lock _lock = new();
     private CancellationTokenSource? _cancellation;
-    private bool _cancelled;
+    private volatile bool _cancelled;
     private Activity? _activity;
     private int _stage;
 
@@ -38,27 +37,34 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
     {
         get
         {
-            lock (_lock)
+            if (_cancellation is { } known)
             {
-                if (_cancellation is null)
-                {
-                    _cancellation = new CancellationTokenSource();
-                    if (_cancelled)
-                    {
-                        _cancellation.Cancel();
-                    }
-                    else if (Deadline != 0)
-                    {
-                        _cancellation.CancelAfter(CallScope.Left(Deadline));
-                    }
-                }
-
-                return _cancellation.Token;
+                return known.Token;
             }
+
+            var source = new CancellationTokenSource();
+            if (Interlocked.CompareExchange(ref _cancellation, source, null) is { } other)
+            {
+                source.Dispose();
+                return other.Token;
+            }
+
+            // Whoever cancels looks for a source after it has said so: one of the two sees the other.
+            if (_cancelled)
+            {
+                source.Cancel();
+            }
+            else if (Deadline != 0)
+            {
+                source.CancelAfter(CallScope.Left(Deadline));
+            }
+
+            return source.Token;
         }
     }
 
-    internal Payload Payload { get; init; } = new();
+    /// <summary>What was sent; given back to the pool once the method has its arguments.</summary>
+    internal Payload Payload { get; set; } = null!;
 
     /// <summary>The value, once the method has returned one.</summary>
     internal PayloadWriter? Result { get; private set; }
@@ -84,7 +90,7 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
 
     internal long StartedAt { get; private set; }
 
-    internal string Display => $"{Actor.Name}.{Method.Name}";
+    internal string Display => Actor.DisplayOf(MethodNumber);
 
     internal bool IsExpired => Deadline != 0 && Stopwatch.GetTimestamp() >= Deadline;
 
@@ -169,7 +175,14 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
     {
         for (var call = this; call is not null;)
         {
-            call = call.Run() ? call.Actor.Mailbox.Leave(call) : null;
+            if (!call.Run())
+            {
+                return;
+            }
+
+            var next = call.Actor.Mailbox.Leave(call);
+            call.Left(isLast: next is null);
+            call = next;
         }
     }
 
@@ -197,37 +210,31 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
 
         Failure = failure;
         Complete();
+        Left(isLast: false);
         return true;
     }
 
     // Its timer counts whole milliseconds, and may be a little ahead of the deadline.
-    private bool IsCancelledByTime
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return Deadline != 0 && !_cancelled && _cancellation is { IsCancellationRequested: true };
-            }
-        }
-    }
+    private bool IsCancelledByTime => Deadline != 0 && !_cancelled && _cancellation is { IsCancellationRequested: true };
 
     /// <summary>Tells the method, if it runs and wants to know.</summary>
     internal void Cancel()
     {
-        CancellationTokenSource? source;
-        lock (_lock)
-        {
-            _cancelled = true;
-            source = _cancellation;
-        }
+        _cancelled = true;
+        Interlocked.MemoryBarrier();
 
         // Never on the thread that reads the connection: what is registered there is the user's.
-        _ = source?.CancelAsync();
+        _ = _cancellation?.CancelAsync();
     }
 
     /// <summary>Sends the answer: <see cref="Failure"/>, or <see cref="Result"/>.</summary>
     private protected abstract void Complete();
+
+    /// <summary>The call has its answer and has left the actor.</summary>
+    /// <param name="isLast">Whether this thread of the pool has nothing else to run: no call waits behind this one.</param>
+    private protected virtual void Left(bool isLast)
+    {
+    }
 
     /// <summary>Sends one item of a stream if the caller has room for it, and then owns it.</summary>
     private protected virtual bool TrySendItem(PayloadWriter item)
@@ -289,13 +296,13 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
             return true; // Refused while it waited: it has its answer.
         }
 
-        if (IsExpired)
+        StartedAt = Stopwatch.GetTimestamp();
+        if (Deadline != 0 && StartedAt >= Deadline)
         {
             End(CallFailure.Of(ActorErrorKind.DeadlineExceeded, $"{Display} was not started: its deadline passed while it waited. {Actor.Mailbox.Holders()}".TrimEnd()));
             return true;
         }
 
-        StartedAt = Stopwatch.GetTimestamp();
         ValueTask running;
         try
         {
@@ -323,8 +330,8 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
     private ValueTask Invoke()
     {
         var before = ExecutionContext.Capture();
-        CallScope.Current = new CallScope(Deadline, [.. Chain, new ChainEntry(Actor.Incarnation, Number, Display)]);
-        _ = Actor.Context?.Enter();
+        ExecutionContext.Restore(Actor.Surroundings);
+        CallScope.Current = new CallScope(Deadline, Chain, new ChainEntry(Actor.Incarnation, Number, Display));
         _activity = ActorTelemetry.StartServing(this);
         try
         {
@@ -333,6 +340,8 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
         finally
         {
             ExecutionContext.Restore(before!); // never null: what the pool runs does not suppress the flow
+            PayloadPool.Return(Payload); // the method has its arguments: nothing is read after its first await
+            Payload = null!;
         }
     }
 
@@ -353,7 +362,9 @@ public abstract class ActorServerCall : IThreadPoolWorkItem
         }
 
         End(failure);
-        if (Actor.Mailbox.Leave(this) is { } next)
+        var next = Actor.Mailbox.Leave(this);
+        Left(isLast: false);
+        if (next is not null)
         {
             // Not here: this thread may be the user's.
             ThreadPool.UnsafeQueueUserWorkItem(next, preferLocal: false);

@@ -14,7 +14,8 @@ internal sealed class ActorTable(TimeProvider time) : IDisposable
     /// <exception cref="ArgumentException">There is one of that name already.</exception>
     public HostedActor Add(string name, object actor, ActorOptions? options)
     {
-        var hosted = new HostedActor(name, actor, options, time.GetUtcNow()) { Context = _context };
+        var hosted = new HostedActor(name, actor, options, time.GetUtcNow());
+        hosted.Enter(_context);
         if (!_actors.TryAdd(name, hosted))
         {
             hosted.Dispose();
@@ -42,7 +43,7 @@ internal sealed class ActorTable(TimeProvider time) : IDisposable
         _context = context;
         foreach (var actor in _actors.Values)
         {
-            actor.Context = context;
+            actor.Enter(context);
         }
     }
 

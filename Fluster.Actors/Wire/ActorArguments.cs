@@ -16,9 +16,9 @@ public ref struct ActorArguments
     {
         _payload = payload;
         _method = method;
-        _json = new Utf8JsonReader(payload.Json, s_options);
         if (payload.JsonLength > 0)
         {
+            _json = new Utf8JsonReader(payload.Json, s_options);
             Enter(method);
         }
     }
@@ -26,7 +26,10 @@ public ref struct ActorArguments
     internal ActorArguments(Payload payload)
     {
         _payload = payload;
-        _json = new Utf8JsonReader(payload.Json, s_options);
+        if (payload.JsonLength > 0)
+        {
+            _json = new Utf8JsonReader(payload.Json, s_options);
+        }
     }
 
     private static readonly JsonReaderOptions s_options = new() { MaxDepth = ActorJson.MaxDepth };
@@ -108,7 +111,7 @@ public ref struct ActorArguments
     private void NextJson()
     {
         _index++;
-        if (!_json.Read() || _json.TokenType == JsonTokenType.EndArray)
+        if (_payload.JsonLength == 0 || !_json.Read() || _json.TokenType == JsonTokenType.EndArray)
         {
             throw new JsonException("there is no value");
         }

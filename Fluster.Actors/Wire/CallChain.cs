@@ -9,14 +9,22 @@ namespace Fluster.Actors;
 internal readonly record struct ChainEntry(Guid Actor, long Call, string Name);
 
 /// <summary>What a method's own calls inherit: the deadline, and the calls that led to it.</summary>
-/// <param name="Deadline">In ticks of <see cref="Stopwatch"/>; 0 when there is none.</param>
-/// <param name="Chain">The calls, the first one first.</param>
-internal sealed record CallScope(long Deadline, ChainEntry[] Chain)
+/// <param name="deadline">In ticks of <see cref="Stopwatch"/>; 0 when there is none.</param>
+/// <param name="before">The calls that led to the method's own, the first one first.</param>
+/// <param name="own">The call that the method runs for.</param>
+internal sealed class CallScope(long deadline, ChainEntry[] before, ChainEntry own)
 {
     /// <summary>The longest chain of calls.</summary>
     public const int MostEntries = 64;
 
     private static readonly AsyncLocal<CallScope?> s_current = new();
+
+    private ChainEntry[]? _chain;
+
+    public long Deadline => deadline;
+
+    /// <summary>The calls, the first one first. Put together when it is asked for: most methods make no calls of their own.</summary>
+    public ChainEntry[] Chain => _chain ??= [.. before, own];
 
     /// <summary>The call that this code runs for; null outside of actors.</summary>
     public static CallScope? Current

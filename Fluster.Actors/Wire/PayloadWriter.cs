@@ -15,11 +15,16 @@ internal sealed class PayloadWriter
     /// <summary>Raw parts up to this are copied when they are written; larger ones are sent from where they are.</summary>
     public const int MostCopied = 64 * 1024;
 
+    /// <summary>Raw parts that fit into so many bytes together need no array of their own.</summary>
+    private const int MostBeside = 256;
+
     private static readonly JsonWriterOptions s_options = new() { SkipValidation = true };
 
     private readonly PooledBuffer _json = new();
     private readonly Utf8JsonWriter _writer;
     private readonly List<RawPart> _raws = [];
+    private byte[]? _beside;
+    private int _besideUsed;
     private bool _array;
     private bool _started;
     private int _index;
@@ -84,7 +89,14 @@ internal sealed class PayloadWriter
         }
 
         byte[]? rented = null;
-        if (copy || bytes.Length <= MostCopied)
+        if (bytes.Length <= MostBeside - _besideUsed)
+        {
+            var copied = (_beside ??= new byte[MostBeside]).AsMemory(_besideUsed, bytes.Length);
+            bytes.CopyTo(copied);
+            bytes = copied;
+            _besideUsed += copied.Length;
+        }
+        else if (copy || bytes.Length <= MostCopied)
         {
             rented = ArrayPool<byte>.Shared.Rent(Math.Max(bytes.Length, 1));
             bytes.Span.CopyTo(rented);
@@ -119,9 +131,14 @@ internal sealed class PayloadWriter
         }
 
         _raws.Clear();
+        _besideUsed = 0;
         _json.Clear();
-        _writer.Reset(_json);
-        _started = false;
+        if (_started)
+        {
+            _writer.Reset(_json);
+            _started = false;
+        }
+
         _index = 0;
     }
 
@@ -148,5 +165,5 @@ internal sealed class PayloadWriter
 /// <param name="Index">Which argument it is, from 0; 0 for a result.</param>
 /// <param name="Kind">What the bytes are.</param>
 /// <param name="Bytes">The part.</param>
-/// <param name="Rented">The array of the pool that it was copied into.</param>
+/// <param name="Rented">The array of the pool that it was copied into; null when it lies with the writer, or where the caller has it.</param>
 internal readonly record struct RawPart(int Index, RawKind Kind, ReadOnlyMemory<byte> Bytes, byte[]? Rented);
