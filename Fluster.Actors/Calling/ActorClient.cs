@@ -31,7 +31,7 @@ public sealed class ActorClient<T> : IDisposable
     /// <exception cref="ArgumentException">The address is none.</exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> is not an interface, or has members that cannot be called remotely.</exception>
     public ActorClient(string address, string actor = "", string? token = null, ActorCallOptions? options = null)
-        : this(new FixedRoute(actor, new ResolvedEndpoint("", Checked(address)), token, ActorConnections.Shared), options, owned: true)
+        : this(new FixedRoute(actor, new ResolvedEndpoint("", Checked(address)), CallerToken.Of(token), ActorConnections.Shared), options, owned: true)
     {
     }
 

@@ -1,28 +1,28 @@
-using Fluster.Cluster;
-
 namespace Fluster.Actors;
 
-/// <summary>The connections of this process to servers: one for each address and token, shared by all clients, closed when none uses it.</summary>
+/// <summary>The connections of this process to servers: one for each address, certificate and token, shared by all clients, closed when none uses it.</summary>
 internal sealed class ActorConnections
 {
     /// <summary>The largest result that a client takes, in bytes.</summary>
     private const int MaxMessageSize = 64 * 1024 * 1024;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Address, string? Token), Entry> _all = [];
+    private readonly Dictionary<(string Address, string? Certificate, string? Token), Entry> _all = [];
     private readonly Dictionary<ActorConnection, Entry> _entries = [];
 
     /// <summary>Those that clients use when they are not given others.</summary>
     public static ActorConnections Shared { get; } = new();
 
     /// <summary>The connection to a server. Every one that is acquired is to be released.</summary>
+    /// <param name="endpoint">Where the server is, and what certificate it shows.</param>
+    /// <param name="token">Gives the token. Asked again when it is used again: it may have been renewed.</param>
     /// <exception cref="ArgumentException">The address is none.</exception>
-    public ActorConnection Acquire(string address, string? token)
+    public ActorConnection Acquire(ResolvedEndpoint endpoint, Func<string?> token)
     {
-        token ??= FlusterEnvironment.Get(FlusterEnvironment.Token);
+        var key = (endpoint.Address, endpoint.CertificateHash, token());
         lock (_lock)
         {
-            if (_all.TryGetValue((address, token), out var known))
+            if (_all.TryGetValue(key, out var known))
             {
                 if (known.Connection.IsUsable)
                 {
@@ -30,11 +30,11 @@ internal sealed class ActorConnections
                     return known.Connection;
                 }
 
-                _all.Remove((address, token));
+                _all.Remove(key);
             }
 
-            var entry = new Entry((address, token), Open(address, token));
-            _all[(address, token)] = entry;
+            var entry = new Entry(key, Open(endpoint, token));
+            _all[key] = entry;
             _entries[entry.Connection] = entry;
             return entry.Connection;
         }
@@ -69,19 +69,14 @@ internal sealed class ActorConnections
         }
     }
 
-    private static ActorConnection Open(string address, string? token)
-    {
-        if (address.StartsWith(LocalServers.Scheme, StringComparison.Ordinal))
-        {
-            return LocalServers.Connect(address);
-        }
+    private static ActorConnection Open(ResolvedEndpoint endpoint, Func<string?> token) =>
+        endpoint.Address.StartsWith(LocalServers.Scheme, StringComparison.Ordinal)
+            ? LocalServers.Connect(endpoint.Address)
+            : new SessionClient(new ServerAddress(new Uri(endpoint.Address), endpoint.CertificateHash), token, MaxMessageSize);
 
-        return new SessionClient(new Uri(address), token, MaxMessageSize);
-    }
-
-    private sealed class Entry((string Address, string? Token) key, ActorConnection connection)
+    private sealed class Entry((string Address, string? Certificate, string? Token) key, ActorConnection connection)
     {
-        public (string Address, string? Token) Key { get; } = key;
+        public (string Address, string? Certificate, string? Token) Key { get; } = key;
 
         public ActorConnection Connection { get; } = connection;
 

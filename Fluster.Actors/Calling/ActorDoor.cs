@@ -14,10 +14,10 @@ internal sealed class ActorDoor : IDisposable
     private readonly Metadata _headers;
     private readonly string _address;
 
-    public ActorDoor(string address, string? token)
+    public ActorDoor(ResolvedEndpoint endpoint, string? token)
     {
-        _address = address;
-        _channel = RpcChannel.ForAddress(new Uri(address), new RpcLimits { MaxMessageSize = 64 << 20 });
+        _address = endpoint.Address;
+        _channel = RpcChannel.ForAddress(new Uri(endpoint.Address), new RpcLimits { MaxMessageSize = 64 << 20 }, channel => CertificatePin.Apply(channel, endpoint.CertificateHash));
         _service = new ActorService.ActorServiceClient(_channel);
         _headers = new Metadata { { ProtocolVersion.Metadata, ProtocolVersion.Current } };
         if (token is not null)

@@ -5,12 +5,12 @@ internal sealed class FixedRoute : ActorRoute
 {
     private readonly Lock _lock = new();
     private readonly ResolvedEndpoint _endpoint;
-    private readonly string? _token;
+    private readonly Func<string?> _token;
     private readonly ActorConnections _connections;
     private ActorConnection? _connection;
     private bool _disposed;
 
-    public FixedRoute(string name, ResolvedEndpoint endpoint, string? token, ActorConnections connections)
+    public FixedRoute(string name, ResolvedEndpoint endpoint, Func<string?> token, ActorConnections connections)
         : base(name)
     {
         _endpoint = endpoint;
@@ -36,7 +36,7 @@ internal sealed class FixedRoute : ActorRoute
                 _connection = null;
             }
 
-            _connection ??= _connections.Acquire(_endpoint.Address, _token);
+            _connection ??= _connections.Acquire(_endpoint, _token);
             Current = new Hop(Target, _endpoint.Address, _connection);
             call.Target = Target;
             return Task.FromResult(_connection);

@@ -12,6 +12,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
     private readonly CancellationTokenSource _stop = new();
     private readonly HashSet<(string Id, Guid Handle)> _doubted = [];
     private readonly Namespace? _namespace = @namespace ?? FlusterContext.CurrentOrNull?.Namespace;
+    private readonly Func<string?> _token = CallerToken.Of(resolver);
     private TaskCompletionSource _changed = NewSignal();
     private IReadOnlyList<ResolvedEndpoint>? _known;
     private ResolvedEndpoint? _used;
@@ -119,7 +120,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
                 return null;
             }
 
-            var connection = connections.Acquire(endpoint.Address, resolver.Token);
+            var connection = connections.Acquire(endpoint, _token);
             _used = endpoint;
             var hop = new Hop(new ActorTarget(Name, endpoint.Handle), endpoint.Address, connection);
             Current = hop;

@@ -18,6 +18,9 @@ internal sealed class ActorHostSettings
     /// <summary>The port; 0 takes a free one.</summary>
     public int Port { get; set; }
 
+    /// <summary>Lets other machines reach it without TLS. Default: false.</summary>
+    public bool AllowPlainHttp { get; set; }
+
     /// <summary>The host that callers are told. Default: the one that it listens on.</summary>
     public string? AdvertiseHost { get; set; }
 }
@@ -44,6 +47,7 @@ internal sealed class ActorHostService(
             Host = settings.Host,
             Port = inJob ? null : settings.Port,
             AdvertiseHost = settings.AdvertiseHost,
+            AllowPlainHttp = settings.AllowPlainHttp,
             Registration = _registration,
             ClusterKey = client?.ClusterKey,
             LoggerFactory = loggers,

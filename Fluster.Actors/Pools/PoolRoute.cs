@@ -7,7 +7,7 @@ internal sealed class PoolRoute : ActorRoute
 {
     private readonly Lock _lock = new();
     private readonly PoolRing<PoolMember> _ring = new();
-    private readonly IActorResolver _resolver;
+    private readonly Func<string?> _token;
     private readonly Namespace? _namespace;
     private readonly PoolBalancing _balancing;
     private readonly ActorConnections _connections;
@@ -21,7 +21,7 @@ internal sealed class PoolRoute : ActorRoute
     public PoolRoute(string name, IActorResolver resolver, Namespace? @namespace, PoolBalancing balancing, ActorConnections connections, TimeProvider time)
         : base(name)
     {
-        _resolver = resolver;
+        _token = CallerToken.Of(resolver);
         _namespace = @namespace ?? FlusterContext.CurrentOrNull?.Namespace;
         _balancing = balancing;
         _connections = connections;
@@ -216,7 +216,7 @@ internal sealed class PoolRoute : ActorRoute
             {
                 if (!_ring.Members.Any(member => IsSame(endpoint, member.Endpoint)))
                 {
-                    _ring.Add(new PoolMember(new FixedRoute(Name, endpoint, _resolver.Token, _connections), endpoint));
+                    _ring.Add(new PoolMember(new FixedRoute(Name, endpoint, _token, _connections), endpoint));
                 }
             }
 

@@ -28,11 +28,17 @@ public sealed record ResolvedEndpoint(string Id, string Address, IReadOnlyDictio
     /// <summary>The key under which an actor's server registers the incarnation.</summary>
     internal const string HandleKey = "handle";
 
+    /// <summary>The key under which a server with TLS registers the hash of its certificate.</summary>
+    internal const string CertificateKey = "certificate";
+
     /// <summary>An endpoint without metadata.</summary>
     public ResolvedEndpoint(string id, string address)
         : this(id, address, new Dictionary<string, string>(StringComparer.Ordinal))
     {
     }
+
+    /// <summary>The hash of the certificate that its server shows; null when that is not known, and any will do that this machine trusts.</summary>
+    internal string? CertificateHash => Metadata.GetValueOrDefault(CertificateKey);
 
     /// <summary>Which incarnation of the actor is there; empty when that is not known, and any will do.</summary>
     internal Guid Handle => Metadata.TryGetValue(HandleKey, out var text) && Guid.TryParseExact(text, "N", out var handle) ? handle : Guid.Empty;

@@ -34,17 +34,18 @@ internal sealed partial class ActorRegistration : IDisposable
     /// <param name="context">The job that serves; null outside of jobs.</param>
     /// <param name="outside">What was opened for a process that is no job; goes before the job.</param>
     /// <param name="address">Where callers reach the server.</param>
+    /// <param name="certificateHash">The certificate that they see there; null without TLS.</param>
     /// <param name="loggers">Where failures are told that nobody waits for.</param>
-    public static ActorRegistration? Of(FlusterContext? context, IEndpointRegistration? outside, string address, ILoggerFactory? loggers)
+    public static ActorRegistration? Of(FlusterContext? context, IEndpointRegistration? outside, string address, string? certificateHash, ILoggerFactory? loggers)
     {
         var logger = loggers?.CreateLogger<ActorRegistration>() ?? NullLogger<ActorRegistration>.Instance;
         if (outside is not null)
         {
-            return new ActorRegistration(context, (actor, token) => outside.RegisterAsync(actor.Name, address, MetadataOf(actor), token), outside.UnregisterAsync, logger);
+            return new ActorRegistration(context, (actor, token) => outside.RegisterAsync(actor.Name, address, MetadataOf(actor, certificateHash), token), outside.UnregisterAsync, logger);
         }
 
         return context?.Controller is { EndpointRegistry: var registry }
-            ? new ActorRegistration(context, (actor, token) => registry.RegisterAsync(actor.Name, address, MetadataOf(actor), token), registry.UnregisterAsync, logger)
+            ? new ActorRegistration(context, (actor, token) => registry.RegisterAsync(actor.Name, address, MetadataOf(actor, certificateHash), token), registry.UnregisterAsync, logger)
             : null;
     }
 
@@ -135,7 +136,16 @@ internal sealed partial class ActorRegistration : IDisposable
         }
     });
 
-    private static Dictionary<string, string> MetadataOf(HostedActor actor) => new(actor.Metadata, StringComparer.Ordinal) { [ResolvedEndpoint.HandleKey] = actor.Handle };
+    private static Dictionary<string, string> MetadataOf(HostedActor actor, string? certificateHash)
+    {
+        var metadata = new Dictionary<string, string>(actor.Metadata, StringComparer.Ordinal) { [ResolvedEndpoint.HandleKey] = actor.Handle };
+        if (certificateHash is not null)
+        {
+            metadata[ResolvedEndpoint.CertificateKey] = certificateHash;
+        }
+
+        return metadata;
+    }
 
     [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "Actor '{Actor}' could not be registered with the cluster")]
     private static partial void NotRegistered(ILogger logger, string actor, Exception exception);

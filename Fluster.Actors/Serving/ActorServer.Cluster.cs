@@ -76,7 +76,7 @@ public sealed partial class ActorServer
             return;
         }
 
-        _registration = ActorRegistration.Of(context, _options.Registration, Advertised(context), _options.LoggerFactory);
+        _registration = ActorRegistration.Of(context, _options.Registration, Advertised(context), CertificateHash, _options.LoggerFactory);
         if (_registration is { } registration)
         {
             await Task.WhenAll(_actors.All.Select(actor => registration.AddAsync(actor, cancellationToken))).ConfigureAwait(false);

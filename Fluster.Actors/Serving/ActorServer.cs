@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Fluster.Cluster;
 using Fluster.Rpc;
 using Microsoft.AspNetCore.Builder;
@@ -8,7 +7,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -28,8 +26,6 @@ public sealed partial class ActorServer : IAsyncDisposable
 {
     /// <summary>The name of the port that a job asks for when it serves actors.</summary>
     public const string PortName = "actor";
-
-    private const string Loopback = "127.0.0.1";
 
     private readonly ActorServerOptions _options;
     private readonly ActorTable _actors;
@@ -56,10 +52,10 @@ public sealed partial class ActorServer : IAsyncDisposable
     public string Token => _tokens?.Token ?? throw NotStarted();
 
     /// <summary>Makes the public methods of an object callable under a name; before or after the start. The object stays the caller's: it is not disposed.</summary>
-    /// <exception cref="ArgumentException">The name is empty or taken.</exception>
     /// <param name="name">The name.</param>
     /// <param name="actor">The object.</param>
     /// <param name="options">How calls enter it.</param>
+    /// <exception cref="ArgumentException">The name is empty or taken.</exception>
     public void Register(string name, object actor, ActorOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -70,7 +66,9 @@ public sealed partial class ActorServer : IAsyncDisposable
 
     /// <summary>
     /// Starts to listen. In a job: on the job's address and its port "actor", for callers with a token of the job's namespace. Elsewhere:
-    /// on a free port of this machine only, for callers with <see cref="Token"/>, which is announced together with the address.
+    /// on a free port of this machine only, for callers with <see cref="Token"/>, which is announced together with the address. What other
+    /// machines can reach has TLS, with <see cref="ActorServerOptions.Certificate"/> or one that is made now and that clients know by their
+    /// endpoint or token.
     /// </summary>
     /// <exception cref="InvalidOperationException">It was started before.</exception>
     /// <exception cref="IOException">The port is taken.</exception>
@@ -83,27 +81,30 @@ public sealed partial class ActorServer : IAsyncDisposable
         }
 
         var context = FlusterContext.CurrentOrNull;
-        var (tokens, announce) = TokensFor(context, _options);
-        _tokens = tokens;
         _actors.Enter(context);
         if (IsLocal(context))
         {
+            _tokens = TokensFor(context, _options, certificateHash: null).Tokens;
             OpenLocal();
             await BecomeKnownAsync(context, cancellationToken).ConfigureAwait(false);
             return;
         }
 
+        var host = HostOf(context);
+        _certificate = CertificateOf(host);
+        var (tokens, announce) = TokensFor(context, _options, CertificateHash);
+        _tokens = tokens;
         _sessions = new SessionHost(_actors, tokens, _options, (_options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ActorServer>());
-        var application = Build(context, tokens, _sessions);
+        var application = Build(context, host, tokens, _sessions);
         _application = application;
 
         // Connections must not believe, for ever, that they are part of whatever called StartAsync.
         await Detached.Run(() => application.StartAsync(cancellationToken)).ConfigureAwait(false);
-        _address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        _address = Reachable(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         if (announce)
         {
             var announcements = _options.Announcements ?? Console.Error;
-            await announcements.WriteLineAsync($"Actor server at {_address}, token {tokens.Token}").ConfigureAwait(false);
+            await announcements.WriteLineAsync($"Actor server at {_address}, token {tokens.Token}{(CertificateHash is { } hash ? $", certificate {hash}" : "")}").ConfigureAwait(false);
         }
 
         await BecomeKnownAsync(context, cancellationToken).ConfigureAwait(false);
@@ -167,6 +168,9 @@ public sealed partial class ActorServer : IAsyncDisposable
     /// <summary>The object that serves under a name.</summary>
     internal object InstanceOf(string name) => _actors.Find(name, out var problem)?.Instance ?? throw new ArgumentException(problem, nameof(name));
 
+    /// <summary>Who is connected, and who was.</summary>
+    internal SessionHost Sessions => _sessions ?? throw NotStarted();
+
     /// <summary>Tells the clients that the calls they have here are answered, whatever becomes of the endpoints.</summary>
     internal void AnnounceDrain() => _sessions?.AnnounceDrain();
 
@@ -198,12 +202,13 @@ public sealed partial class ActorServer : IAsyncDisposable
 
         _registration?.Dispose();
         _tokens?.Dispose();
+        _ownCertificate?.Dispose();
         _actors.Dispose();
     }
 
     private static InvalidOperationException NotStarted() => new("The actor server was not started: call StartAsync first.");
 
-    private static (ActorTokens Tokens, bool Announce) TokensFor(FlusterContext? context, ActorServerOptions options)
+    private static (ActorTokens Tokens, bool Announce) TokensFor(FlusterContext? context, ActorServerOptions options, string? certificateHash)
     {
         if (options is { Registration: { } registration, ClusterKey: { } key })
         {
@@ -214,17 +219,17 @@ public sealed partial class ActorServer : IAsyncDisposable
             && FlusterEnvironment.Get(FlusterEnvironment.ClusterKey) is { } clusterKey
             && FlusterEnvironment.Get(FlusterEnvironment.Token) is { } token
             ? (ActorTokens.OfJob(clusterKey, token, context.Namespace, options.TimeProvider), false)
-            : (ActorTokens.Own(options.TimeProvider), context is null);
+            : (ActorTokens.Own(options.TimeProvider, certificateHash), context is null);
     }
 
-    private WebApplication Build(FlusterContext? context, ActorTokens tokens, SessionHost sessions)
+    private WebApplication Build(FlusterContext? context, IPAddress host, ActorTokens tokens, SessionHost sessions)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(ActorServer).Assembly.GetName().Name });
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = _options.MaxMessageSize;
-            Listen(kestrel, context);
+            Listen(kestrel, host, context);
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _options.DrainTime);
         if (_options.LoggerFactory is { } loggers)
@@ -232,7 +237,7 @@ public sealed partial class ActorServer : IAsyncDisposable
             builder.Services.AddSingleton(loggers);
         }
 
-        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new SessionListener(sessions, services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new SessionListener(sessions, _certificate is null ? null : new TlsDoor(_certificate), services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
         builder.Services.AddSingleton(_actors);
         builder.Services.AddGrpc();
@@ -243,23 +248,6 @@ public sealed partial class ActorServer : IAsyncDisposable
         application.UseRouting();
         application.MapConnectService<ActorCallService>();
         return application;
-    }
-
-    private void Listen(KestrelServerOptions kestrel, FlusterContext? context)
-    {
-        var host = _options.Host ?? (context is null ? null : FlusterEnvironment.Get(FlusterEnvironment.BindHost)) ?? Loopback;
-        var port = _options.Port ?? (context is not null && context.Ports.TryGetValue(PortName, out var given) ? given : 0);
-        var address = IPAddress.TryParse(host, out var parsed)
-            ? parsed
-            : Dns.GetHostAddresses(host, AddressFamily.InterNetwork).FirstOrDefault() ?? throw new InvalidOperationException($"The host '{host}' has no address.");
-        kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http2);
-        if (_options.UnixSocket is { } path)
-        {
-            File.Delete(path);
-            kestrel.Listen(new UnixDomainSocketEndPoint(path), listen => listen.Protocols = HttpProtocols.Http2);
-        }
-
-        kestrel.Listen(SessionListener.Http1, listen => listen.Protocols = HttpProtocols.Http1);
     }
 
     /// <summary>Everything on this port needs a token and the protocol's version; whatever is mapped later too.</summary>

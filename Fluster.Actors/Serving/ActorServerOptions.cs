@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Fluster.Cluster;
 using Microsoft.Extensions.Logging;
 
@@ -21,6 +22,15 @@ public sealed record ActorServerOptions
     public string? AdvertiseHost { get; init; }
 
     /// <summary>
+    /// The certificate, with its private key, that the server shows; it then speaks TLS alone, on loopback too. It stays the caller's. Default: none;
+    /// a server that other machines can reach makes one for itself, by whose hash its endpoints and its token let clients know it.
+    /// </summary>
+    public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>Lets other machines reach the server without TLS: tokens and arguments then travel as they are. Default: false.</summary>
+    public bool AllowPlainHttp { get; init; }
+
+    /// <summary>
     /// Owns the endpoints of a server in a process that is no job (<see cref="IEndpointRegistry.OpenRegistrationAsync"/>). It stays the caller's:
     /// keep it open for as long as the server runs. Default: none; the server is then found only by its address.
     /// </summary>
@@ -38,7 +48,7 @@ public sealed record ActorServerOptions
     /// <summary>Where the server logs. Default: nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; init; }
 
-    /// <summary>The clock that tokens are checked against. Default: the system's.</summary>
+    /// <summary>The clock of tokens, silence and absence. Default: the system's.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>How long calls that run may go on when the server stops; then they are cancelled. Default: 5 seconds.</summary>

@@ -14,12 +14,14 @@ internal sealed class ClientConnection : SessionInput
     private readonly Dictionary<(ActorTarget Target, int Method), int> _definitions = [];
     private readonly PayloadAssembler _whole = new();
     private readonly TaskCompletionSource<SessionWelcome> _welcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string? _token;
     private int _closed;
 
-    public ClientConnection(SessionClient session, SessionTransport transport)
-        : base(transport)
+    public ClientConnection(SessionClient session, SessionTransport transport, string? token)
+        : base(transport, TimeProvider.System)
     {
         _session = session;
+        _token = token;
         _transport = transport;
         Output = new SessionOutput(transport, Close);
     }
@@ -65,6 +67,16 @@ internal sealed class ClientConnection : SessionInput
         }
 
         return LastHeard != before;
+    }
+
+    /// <summary>Tells the server when the token is another one than it knows: it was renewed, and the connection lives on with it.</summary>
+    public void Renew(string? token)
+    {
+        if (token is not null && !string.Equals(token, _token, StringComparison.Ordinal))
+        {
+            _token = token;
+            Output.Append(FrameType.Token, message: new SessionToken { Token = token });
+        }
     }
 
     /// <summary>Asks for a sign of life, or closes when there was none for too long.</summary>

@@ -52,6 +52,9 @@ internal enum FrameType : byte
 
     /// <summary>The client is done with the session: the server may forget it.</summary>
     Leave = 16,
+
+    /// <summary>The client's token was renewed.</summary>
+    Token = 17,
 }
 
 /// <summary>What every frame begins with: 16 bytes, little-endian.</summary>

@@ -19,7 +19,7 @@ internal sealed class ServerConnection : SessionInput
     private int _closed;
 
     public ServerConnection(SessionHost host, SessionTransport transport)
-        : base(transport)
+        : base(transport, host.Time)
     {
         Host = host;
         _transport = transport;
@@ -40,10 +40,17 @@ internal sealed class ServerConnection : SessionInput
     /// <summary>When the token with which it was opened ends.</summary>
     public DateTimeOffset ExpiresAt { get; private set; } = DateTimeOffset.MaxValue;
 
-    public void SendFailure(int slot, ulong sequence, CallFailure failure) => Output.Append(FrameType.Failure, slot, sequence, new ActorError
+    /// <summary>The bytes that turn a client away before anything else is said.</summary>
+    public static byte[] Refusal(CallFailure failure)
     {
-        Kind = (V1.ActorErrorKind)failure.Kind, Type = failure.Type, Message = Shortened(failure.Message), Stack = Shortened(failure.Stack),
-    });
+        var error = ErrorOf(failure).ToByteArray();
+        var frame = new byte[FrameHeader.Size + error.Length];
+        new FrameHeader(FrameType.Refused, IsPart: false, Slot: 0, error.Length, Sequence: 0).Write(frame);
+        error.CopyTo(frame, FrameHeader.Size);
+        return frame;
+    }
+
+    public void SendFailure(int slot, ulong sequence, CallFailure failure) => Output.Append(FrameType.Failure, slot, sequence, ErrorOf(failure));
 
     /// <summary>Takes no more calls, and says so after all answers.</summary>
     public async Task StopAsync()
@@ -105,6 +112,9 @@ internal sealed class ServerConnection : SessionInput
                 break;
             case FrameType.Pong:
                 break;
+            case FrameType.Token:
+                ExpiresAt = Host.Renewed(_session, SessionToken.Parser.ParseFrom(body).Token) ?? ExpiresAt;
+                break;
             case FrameType.Leave:
                 Host.Leave(_session);
                 break;
@@ -153,6 +163,11 @@ internal sealed class ServerConnection : SessionInput
         Close();
     }
 
+    private static ActorError ErrorOf(CallFailure failure) => new()
+    {
+        Kind = (V1.ActorErrorKind)failure.Kind, Type = failure.Type, Message = Shortened(failure.Message), Stack = Shortened(failure.Stack),
+    };
+
     private static string Shortened(string text) => text.Length <= 16 * 1024 ? text : string.Concat(text.AsSpan(0, 16 * 1024), "…");
 
     private void Greet(FrameHeader header, ReadOnlySpan<byte> body)
@@ -166,7 +181,7 @@ internal sealed class ServerConnection : SessionInput
         if (Host.Greet(hello, this, out var refusal) is not { } greeted)
         {
             _stopped = true;
-            Output.Append(FrameType.Refused, message: new ActorError { Kind = (V1.ActorErrorKind)refusal.Kind, Type = refusal.Type, Message = refusal.Message });
+            Output.Append(FrameType.Refused, message: ErrorOf(refusal));
             _ = RefuseAsync();
             return;
         }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Fluster.Cluster;
 
 namespace Fluster.Actors;
@@ -24,7 +23,7 @@ internal sealed class ServerSession(Guid id, TokenClaims claims, SessionHost hos
     /// <summary>Calls that have no answer yet.</summary>
     public int Open => Volatile.Read(ref _open);
 
-    /// <summary>Since when no connection carries the session; 0 while one does. In ticks of <see cref="Stopwatch"/>.</summary>
+    /// <summary>Since when no connection carries the session; 0 while one does. A timestamp of the host's clock.</summary>
     public long LostAt { get; private set; }
 
     public ServerConnection? Connection => _connection;
@@ -54,7 +53,7 @@ internal sealed class ServerSession(Guid id, TokenClaims claims, SessionHost hos
             }
 
             _connection = null;
-            LostAt = Stopwatch.GetTimestamp();
+            LostAt = host.Time.GetTimestamp();
             foreach (var slot in _slots)
             {
                 if (slot is { Call.IsStream: true, IsDone: false })

@@ -19,7 +19,8 @@ internal sealed class SessionClient : ActorConnection
     private static readonly long s_grace = Stopwatch.Frequency / 10;
 
     private readonly Lock _lock = new();
-    private readonly Uri _address;
+    private readonly ServerAddress _address;
+    private readonly Func<string?> _token;
     private readonly SessionConnector _connector;
     private readonly PendingTable _pending;
     private readonly Queue<PendingCall> _overflow = new();
@@ -36,9 +37,10 @@ internal sealed class SessionClient : ActorConnection
     private bool _draining;
     private bool _retired;
 
-    public SessionClient(Uri address, string? token, int maxMessageSize)
+    public SessionClient(ServerAddress address, Func<string?> token, int maxMessageSize)
     {
         _address = address;
+        _token = token;
         _connector = new SessionConnector(this, address, token);
         MaxMessageSize = maxMessageSize;
         _pending = new PendingTable(SessionHost.MostSlots, Expire, s_grace);
@@ -493,6 +495,7 @@ internal sealed class SessionClient : ActorConnection
             }
         }
 
+        connection?.Renew(_token());
         connection?.KeepAlive(longestSilence: 2 * s_pingInterval + TimeSpan.FromSeconds(1));
     }
 }

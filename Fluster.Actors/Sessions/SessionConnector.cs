@@ -7,7 +7,7 @@ using Google.Protobuf;
 namespace Fluster.Actors;
 
 /// <summary>Makes the connections of a session, the first one and those after it.</summary>
-internal sealed class SessionConnector(SessionClient session, Uri address, string? token)
+internal sealed class SessionConnector(SessionClient session, ServerAddress address, Func<string?> token)
 {
     private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -44,7 +44,7 @@ internal sealed class SessionConnector(SessionClient session, Uri address, strin
                     : s_patience;
                 if (Stopwatch.GetElapsedTime(since) >= patience)
                 {
-                    session.Fail(CallFailure.Of(ActorErrorKind.OutcomeUnknown, $"{address.GetLeftPart(UriPartial.Path)} cannot be reached: {exception.Message}"));
+                    session.Fail(CallFailure.Of(ActorErrorKind.OutcomeUnknown, $"{address} cannot be reached: {exception.Message}"));
                     return;
                 }
             }
@@ -59,8 +59,9 @@ internal sealed class SessionConnector(SessionClient session, Uri address, strin
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         limit.CancelAfter(s_connectTimeout);
-        var transport = await ActorAddress.ConnectAsync(address, limit.Token).ConfigureAwait(false);
-        var connection = new ClientConnection(session, transport);
+        var current = token();
+        var transport = await address.ConnectAsync(current, limit.Token).ConfigureAwait(false);
+        var connection = new ClientConnection(session, transport, current);
         try
         {
             await transport.SendAsync(SessionHost.Preface).ConfigureAwait(false);
@@ -68,7 +69,7 @@ internal sealed class SessionConnector(SessionClient session, Uri address, strin
             {
                 Version = SessionHost.Version,
                 SessionId = ByteString.CopyFrom(_id),
-                Token = token ?? "",
+                Token = current ?? "",
                 MaxMessageSize = session.MaxMessageSize,
                 Machine = MachineClock.Id,
                 Incarnation = session.Incarnation,

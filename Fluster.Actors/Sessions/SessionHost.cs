@@ -31,8 +31,7 @@ internal sealed partial class SessionHost : IAsyncDisposable
     private readonly Dictionary<(string Job, int Task), ulong> _fences = [];
     private readonly ActorTokens _tokens;
     private readonly ILogger _logger;
-    private readonly TimeProvider _time;
-    private readonly Timer _timer;
+    private readonly ITimer _timer;
     private readonly long _mostReserved;
     private long _reserved;
     private long _kept;
@@ -44,14 +43,29 @@ internal sealed partial class SessionHost : IAsyncDisposable
         MaxMessageSize = options.MaxMessageSize;
         _mostReserved = Math.Max(256L * 1024 * 1024, 4L * options.MaxMessageSize);
         _tokens = tokens;
-        _time = options.TimeProvider;
+        Time = options.TimeProvider;
         _logger = logger;
-        _timer = new Timer(static host => ((SessionHost)host!).Tick(), this, s_tick, s_tick);
+        _timer = Time.CreateTimer(static host => ((SessionHost)host!).Tick(), this, s_tick, s_tick);
     }
 
     public ActorTable Actors { get; }
 
+    /// <summary>The clock of tokens, silence and absence.</summary>
+    public TimeProvider Time { get; }
+
     public long MaxMessageSize { get; }
+
+    /// <summary>The sessions that are known, the connections that there are, and when the first of them ends with its token.</summary>
+    public (int Sessions, int Connections, DateTimeOffset FirstEnd) State
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (_sessions.Count, _connections.Count, _connections.Select(connection => connection.ExpiresAt).DefaultIfEmpty(DateTimeOffset.MaxValue).Min());
+            }
+        }
+    }
 
     /// <summary>Of this server: another one after every start.</summary>
     public string Incarnation { get; } = Guid.NewGuid().ToString("N");
@@ -116,7 +130,7 @@ internal sealed partial class SessionHost : IAsyncDisposable
             old.Connection?.Close();
         }
 
-        return new Greeting(session!, DateTimeOffset.FromUnixTimeSeconds(Math.Min(claims.ExpiresAt, DateTimeOffset.MaxValue.ToUnixTimeSeconds())), new SessionWelcome
+        return new Greeting(session!, EndOf(claims), new SessionWelcome
         {
             Incarnation = Incarnation,
             Resumed = resumed,
@@ -125,6 +139,10 @@ internal sealed partial class SessionHost : IAsyncDisposable
             SameMachine = hello.Machine.Length > 0 && hello.Machine == MachineClock.Id,
         });
     }
+
+    /// <summary>A session's client has another token. Gives the time when that ends; null when it is not one of the same caller, and the old one goes on counting.</summary>
+    public DateTimeOffset? Renewed(ServerSession session, string token) =>
+        _tokens.Check($"Bearer {token}", out _) is { } claims && IsSame(session.Claims, claims) ? EndOf(claims) : null;
 
     /// <summary>Takes so many bytes of what messages that have arrived may occupy.</summary>
     public bool TryReserve(long bytes)
@@ -203,12 +221,12 @@ internal sealed partial class SessionHost : IAsyncDisposable
         }
 
         var patience = TimeSpan.FromSeconds(1);
-        await Task.WhenAll(connections.Select(connection => connection.StopAsync())).WaitAsync(patience, _time)
+        await Task.WhenAll(connections.Select(connection => connection.StopAsync())).WaitAsync(patience, TimeProvider.System)
             .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
         var since = Stopwatch.GetTimestamp();
         while (Count() > 0 && Stopwatch.GetElapsedTime(since) < patience)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(5), _time).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System).ConfigureAwait(false);
         }
     }
 
@@ -236,6 +254,9 @@ internal sealed partial class SessionHost : IAsyncDisposable
             session.Close();
         }
     }
+
+    private static DateTimeOffset EndOf(TokenClaims claims) =>
+        DateTimeOffset.FromUnixTimeSeconds(Math.Min(claims.ExpiresAt, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
 
     private static bool IsSame(TokenClaims before, TokenClaims now) =>
         (before.Role, before.Namespace, before.Job, before.Task, before.Fence) == (now.Role, now.Namespace, now.Job, now.Task, now.Fence);
@@ -274,8 +295,8 @@ internal sealed partial class SessionHost : IAsyncDisposable
 
     private void Tick()
     {
-        var now = Stopwatch.GetTimestamp();
-        var wall = _time.GetUtcNow();
+        var now = Time.GetTimestamp();
+        var wall = Time.GetUtcNow();
         List<ServerConnection>? close = null;
         List<ServerSession>? cancel = null;
         List<ServerSession>? forget = null;
@@ -283,7 +304,7 @@ internal sealed partial class SessionHost : IAsyncDisposable
         {
             foreach (var connection in _connections)
             {
-                var silent = Stopwatch.GetElapsedTime(connection.LastHeard, now);
+                var silent = Time.GetElapsedTime(connection.LastHeard, now);
                 if ((!connection.IsGreeted && silent > s_greeting) || (silent > s_silence && connection.HasOpenCalls) || connection.ExpiresAt < wall)
                 {
                     (close ??= []).Add(connection);
@@ -292,7 +313,7 @@ internal sealed partial class SessionHost : IAsyncDisposable
 
             foreach (var session in _sessions.Values.Where(session => session.LostAt != 0))
             {
-                var lost = Stopwatch.GetElapsedTime(session.LostAt, now);
+                var lost = Time.GetElapsedTime(session.LostAt, now);
                 if (lost > s_reconnect && session.Open > 0)
                 {
                     (cancel ??= []).Add(session);

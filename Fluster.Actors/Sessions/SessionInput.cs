@@ -16,6 +16,7 @@ internal abstract class SessionInput
     private const int SmallReceive = 512;
 
     private readonly SessionTransport _transport;
+    private readonly TimeProvider _time;
     private readonly Action _received;
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferSize);
     private readonly List<IThreadPoolWorkItem> _ready = [];
@@ -29,14 +30,16 @@ internal abstract class SessionInput
     private bool _moreFollows;
     private bool _ended;
 
-    protected SessionInput(SessionTransport transport)
+    protected SessionInput(SessionTransport transport, TimeProvider time)
     {
         _transport = transport;
+        _time = time;
+        LastHeard = time.GetTimestamp();
         _received = Received;
     }
 
-    /// <summary>When bytes were received last, in ticks of <see cref="System.Diagnostics.Stopwatch"/>.</summary>
-    public long LastHeard { get; private set; } = System.Diagnostics.Stopwatch.GetTimestamp();
+    /// <summary>When bytes were received last: a timestamp of the clock.</summary>
+    public long LastHeard { get; private set; }
 
     /// <summary>Begins to read. Bytes that somebody received already come first.</summary>
     public void Start(ReadOnlySpan<byte> already)
@@ -144,7 +147,7 @@ internal abstract class SessionInput
     {
         if (received > 0)
         {
-            LastHeard = System.Diagnostics.Stopwatch.GetTimestamp();
+            LastHeard = _time.GetTimestamp();
         }
 
         if (!_direct)

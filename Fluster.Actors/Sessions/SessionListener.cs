@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Text;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -12,8 +15,9 @@ namespace Fluster.Actors;
 /// <summary>
 /// Listens on one port for sessions and for HTTP: looks at the first bytes of a connection without taking them, keeps sessions, and gives the rest
 /// to the web server, those of HTTP/2 to one of its endpoints and those of HTTP/1 to another, for it cannot tell them apart itself without TLS.
+/// With TLS the client says in the handshake what it wants, and whoever does not begin with one is told so.
 /// </summary>
-internal sealed class SessionListener(SessionHost host, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class SessionListener(SessionHost host, TlsDoor? tls, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
     private static readonly byte[] s_http2 = "PRI * HT"u8.ToArray();
@@ -77,7 +81,7 @@ internal sealed class SessionListener(SessionHost host, ILoggerFactory loggers) 
                 continue; // This one is gone before it was here.
             }
 
-            _ = SortAsync(socket, http2);
+            _ = tls is not null && socket.ProtocolType == ProtocolType.Tcp ? OpenAsync(tls, socket, http2) : SortAsync(socket, http2);
         }
 
         http2.Writer.TryComplete();
@@ -128,6 +132,66 @@ internal sealed class SessionListener(SessionHost host, ILoggerFactory loggers) 
         {
             socket.Dispose();
         }
+    }
+
+    private async Task OpenAsync(TlsDoor door, Socket socket, Channel<ConnectionContext> http2)
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(s_patience);
+            socket.NoDelay = true;
+            var first = new byte[SessionHost.Preface.Length];
+            var count = await socket.ReceiveAsync(first, SocketFlags.Peek, patience.Token).ConfigureAwait(false);
+            if (count == 0 || first[0] != TlsDoor.FirstByte)
+            {
+                await RefuseAsync(socket, first.AsMemory(0, count), patience.Token).ConfigureAwait(false);
+                return;
+            }
+
+            var stream = await door.OpenAsync(socket, patience.Token).ConfigureAwait(false);
+            if (stream.NegotiatedApplicationProtocol != TlsDoor.Session)
+            {
+                var writer = stream.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2 ? http2.Writer : _http1.Writer;
+                await writer.WriteAsync(TlsDoor.Http(stream, socket), patience.Token).ConfigureAwait(false);
+                return;
+            }
+
+            await stream.ReadExactlyAsync(first, patience.Token).ConfigureAwait(false);
+            if (first.AsSpan().SequenceEqual(SessionHost.Preface))
+            {
+                host.Serve(new StreamTransport(stream, socket));
+            }
+            else
+            {
+                await stream.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or AuthenticationException or OperationCanceledException or ObjectDisposedException or ChannelClosedException)
+        {
+            socket.Dispose();
+        }
+    }
+
+    // Who sent a token in the clear is told what to do instead, in the protocol that it speaks.
+    private static async Task RefuseAsync(Socket socket, ReadOnlyMemory<byte> first, CancellationToken cancellationToken)
+    {
+        const string Reason = "This port speaks TLS: call it at https://.";
+        if (!first.IsEmpty)
+        {
+            var answer = first.Span[0] == SessionHost.Preface[0] && first.Span.SequenceEqual(SessionHost.Preface.AsSpan(0, first.Length))
+                ? ServerConnection.Refusal(CallFailure.Of(ActorErrorKind.PermissionDenied, Reason))
+                : Encoding.ASCII.GetBytes($"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {Reason.Length}\r\nConnection: close\r\n\r\n{Reason}");
+            await socket.SendAsync(answer, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+            socket.Shutdown(SocketShutdown.Send);
+
+            // Closed with bytes unread the answer might not arrive.
+            var rest = new byte[4096];
+            while (await socket.ReceiveAsync(rest, SocketFlags.None, cancellationToken).ConfigureAwait(false) > 0)
+            {
+            }
+        }
+
+        socket.Dispose();
     }
 
     private ConnectionContext Http(Socket socket)

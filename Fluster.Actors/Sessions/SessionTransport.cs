@@ -22,6 +22,18 @@ internal abstract class SessionTransport : IDisposable
     public abstract void Shutdown();
 
     public abstract void Dispose();
+
+    protected static void ShutDown(Socket socket)
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // It is closed already.
+        }
+    }
 }
 
 /// <summary>A socket, without anything between it and the frames: large parts are received into the arrays that they are for.</summary>
@@ -70,17 +82,7 @@ internal sealed class SocketTransport : SessionTransport
         }
     }
 
-    public override void Shutdown()
-    {
-        try
-        {
-            _socket.Shutdown(SocketShutdown.Send);
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            // It is closed already.
-        }
-    }
+    public override void Shutdown() => ShutDown(_socket);
 
     public override void Dispose() => _socket.Dispose();
 
@@ -96,7 +98,7 @@ internal sealed class SocketTransport : SessionTransport
 }
 
 /// <summary>A stream, as TLS makes one of a socket.</summary>
-internal sealed class StreamTransport(Stream stream) : SessionTransport
+internal sealed class StreamTransport(Stream stream, Socket socket) : SessionTransport
 {
     public override ValueTask<int> ReceiveAsync(Memory<byte> buffer) => stream.ReadAsync(buffer);
 
@@ -106,7 +108,7 @@ internal sealed class StreamTransport(Stream stream) : SessionTransport
         await stream.FlushAsync().ConfigureAwait(false);
     }
 
-    public override void Shutdown() => Dispose();
+    public override void Shutdown() => ShutDown(socket);
 
     public override void Dispose() => stream.Dispose();
 }

@@ -23,7 +23,7 @@ internal sealed class PoolLink : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public PoolLink(PoolDispatcher pool, string name, ResolvedEndpoint endpoint, string? token, TimeProvider time)
+    public PoolLink(PoolDispatcher pool, string name, ResolvedEndpoint endpoint, Func<string?> token, TimeProvider time)
     {
         _pool = pool;
         _time = time;

@@ -10,6 +10,7 @@ internal sealed class PoolWorkers : IAsyncDisposable
     private readonly PoolDispatcher _dispatcher;
     private readonly TimeProvider _time;
     private readonly ClusterResolver _resolver;
+    private readonly Func<string?> _token;
     private readonly FlusterContext? _context = FlusterContext.CurrentOrNull;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -27,6 +28,7 @@ internal sealed class PoolWorkers : IAsyncDisposable
         _dispatcher = dispatcher;
         _time = time;
         _resolver = new ClusterResolver(client, _context?.Namespace);
+        _token = CallerToken.Of(_resolver);
     }
 
     /// <summary>How many there are to be.</summary>
@@ -168,7 +170,7 @@ internal sealed class PoolWorkers : IAsyncDisposable
         if (endpoint is not null && _end is null)
         {
             slot.WasThere();
-            var link = new PoolLink(_dispatcher, slot.Name, endpoint, _resolver.Token, _time);
+            var link = new PoolLink(_dispatcher, slot.Name, endpoint, _token, _time);
             _links.Add(slot, link);
             _ = InContextAsync(link.RunAsync);
         }

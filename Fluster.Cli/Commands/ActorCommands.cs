@@ -41,7 +41,7 @@ internal static class ActorCommands
         {
             await using var client = FlusterCommand.Connect(parsed);
             var endpoint = await FindAsync(client, parsed.GetValue(name)!, cancellationToken);
-            using var door = new ActorDoor(endpoint.Address, client.Token);
+            using var door = new ActorDoor(ClusterResolver.Resolved(endpoint), client.Token);
             try
             {
                 Output.Line(await door.CallAsync(endpoint.Name, parsed.GetValue(method)!, TypedArguments.ToJson(parsed.GetValue(words) ?? []), TimeSpan.FromSeconds(parsed.GetValue(timeout)), cancellationToken));
@@ -86,7 +86,7 @@ internal static class ActorCommands
     private static async Task<int> MethodsAsync(FlusterClient client, string name, bool json, CancellationToken cancellationToken)
     {
         var endpoint = await FindAsync(client, name, cancellationToken);
-        using var door = new ActorDoor(endpoint.Address, client.Token);
+        using var door = new ActorDoor(ClusterResolver.Resolved(endpoint), client.Token);
         var methods = await door.MethodsAsync(endpoint.Name, s_patience, cancellationToken);
         if (json)
         {

@@ -22,6 +22,6 @@ internal static class CertificatePin
         }
     }
 
-    private static bool Matches(X509Certificate? certificate, string hash) =>
+    public static bool Matches(X509Certificate? certificate, string hash) =>
         certificate is not null && string.Equals(HashOf(certificate), hash, StringComparison.OrdinalIgnoreCase);
 }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -12,7 +11,6 @@ namespace Fluster.Controller;
 internal sealed class ServerCertificate : IDisposable
 {
     private const string FileName = "tls.pem";
-    private const int YearsOfLife = 10;
 
     private ServerCertificate(X509Certificate2? certificate) => Certificate = certificate;
 
@@ -34,15 +32,12 @@ internal sealed class ServerCertificate : IDisposable
         var path = Path.Combine(directory.FullPath, FileName);
         if (!File.Exists(path))
         {
-            DurableFile.Write(path, Encoding.ASCII.GetBytes(Make(time.GetUtcNow())), secret: true);
+            DurableFile.Write(path, Encoding.ASCII.GetBytes(SelfSigned.MakePem("fluster-controller", time.GetUtcNow())), secret: true);
         }
 
         try
         {
-            using var read = X509Certificate2.CreateFromPemFile(path);
-
-            // Some platforms cannot serve with a key that only memory has; this form they all take.
-            return new ServerCertificate(X509CertificateLoader.LoadPkcs12(read.Export(X509ContentType.Pkcs12), password: null));
+            return new ServerCertificate(SelfSigned.FromPem(File.ReadAllText(path)));
         }
         catch (CryptographicException exception)
         {
@@ -51,21 +46,4 @@ internal sealed class ServerCertificate : IDisposable
     }
 
     public void Dispose() => Certificate?.Dispose();
-
-    private static string Make(DateTimeOffset now)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=fluster-controller", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        names.AddDnsName(Environment.MachineName);
-        names.AddIpAddress(IPAddress.Loopback);
-        names.AddIpAddress(IPAddress.IPv6Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false)); // a server's
-        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddYears(YearsOfLife));
-        return certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n";
-    }
 }
