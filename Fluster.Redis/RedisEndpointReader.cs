@@ -196,7 +196,7 @@ public sealed partial class RedisEndpointReader : IEndpointReader, IAsyncDisposa
                 }
 
                 _told.Writer.TryWrite(null);
-                await Task.Delay(s_checkInterval, _time, _stop.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+                await Task.Delay(s_checkInterval, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

@@ -61,7 +61,7 @@ internal sealed class EndpointFollower<T> : IDisposable
                 _fail(exception);
             }
 
-            await Task.Delay(backOff, _time, _stop.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await Task.Delay(backOff, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             backOff = backOff * 2 < s_longestBackOff ? backOff * 2 : s_longestBackOff;
         }
     }

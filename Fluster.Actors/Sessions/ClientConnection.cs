@@ -99,8 +99,7 @@ internal sealed class ClientConnection : SessionInput
     public async Task LeaveAsync()
     {
         Output.Append(FrameType.Leave);
-        await Output.DrainAsync().WaitAsync(s_farewell, TimeProvider.System)
-            .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        await Output.DrainAsync().WaitAsync(s_farewell, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Close();
     }
 

@@ -120,6 +120,7 @@ internal sealed class SessionClient : ActorConnection
 
     public override void FailTarget(ActorTarget target)
     {
+        TimeSpan farewell;
         lock (_lock)
         {
             if (_ended || _draining)
@@ -128,15 +129,10 @@ internal sealed class SessionClient : ActorConnection
             }
 
             _gone.Add(target);
-            if (_connection is not null)
-            {
-                // It is still there, and may be answering.
-                _ = Detached.Run(() => FailLaterAsync(target));
-                return;
-            }
+            farewell = _connection is null ? TimeSpan.Zero : s_farewell; // It may still be answering.
         }
 
-        FailNow(target);
+        _ = Detached.Run(() => FailAsync(target, farewell));
     }
 
     /// <summary>Asks the server whether it is there.</summary>
@@ -360,14 +356,11 @@ internal sealed class SessionClient : ActorConnection
         }
     }
 
-    private async Task FailLaterAsync(ActorTarget target)
+    private async Task FailAsync(ActorTarget target, TimeSpan farewell)
     {
-        await Task.Delay(s_farewell, TimeProvider.System, _stop.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
-        FailNow(target);
+        await Task.Delay(farewell, TimeProvider.System, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        EndAll(_pending.All().Where(call => call.Target == target), CallFailure.Of(ActorErrorKind.OutcomeUnknown, "its endpoint is gone."), tell: true);
     }
-
-    private void FailNow(ActorTarget target) => EndAll(
-        _pending.All().Where(call => call.Target == target), CallFailure.Of(ActorErrorKind.OutcomeUnknown, "its endpoint is gone."), tell: true);
 
     // Under the lock: takes no more calls. Returns those that have to end.
     private PendingCall[] Give(CallFailure failure)

@@ -49,8 +49,7 @@ internal sealed class SessionConnector(SessionClient session, ServerAddress addr
                 }
             }
 
-            await Task.Delay(backOff, TimeProvider.System, stopping)
-                .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await Task.Delay(backOff, TimeProvider.System, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             backOff = backOff * 2 < s_longestBackOff ? backOff * 2 : s_longestBackOff;
         }
     }

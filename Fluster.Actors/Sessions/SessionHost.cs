@@ -221,8 +221,7 @@ internal sealed partial class SessionHost : IAsyncDisposable
         }
 
         var patience = TimeSpan.FromSeconds(1);
-        await Task.WhenAll(connections.Select(connection => connection.StopAsync())).WaitAsync(patience, TimeProvider.System)
-            .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        await Task.WhenAll(connections.Select(connection => connection.StopAsync())).WaitAsync(patience, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var since = Stopwatch.GetTimestamp();
         while (Count() > 0 && Stopwatch.GetElapsedTime(since) < patience)
         {

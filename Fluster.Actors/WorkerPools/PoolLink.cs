@@ -64,7 +64,7 @@ internal sealed class PoolLink : IDisposable
                 backOff = TimeSpan.FromMilliseconds(100);
             }
 
-            await Task.Delay(backOff, _time, _stop.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await Task.Delay(backOff, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             backOff = backOff * 2 < TimeSpan.FromSeconds(2) ? backOff * 2 : TimeSpan.FromSeconds(2);
         }
     }

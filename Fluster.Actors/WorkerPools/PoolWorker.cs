@@ -87,7 +87,7 @@ internal sealed class PoolWorker(FlusterContext? context, CancellationToken stop
             hasResults = _closed ? Task.CompletedTask : _hasResults.Task;
         }
 
-        await hasResults.WaitAsync(s_longestWait, TimeProvider.System).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        await hasResults.WaitAsync(s_longestWait, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
             if (_closed && _results.Count == 0)

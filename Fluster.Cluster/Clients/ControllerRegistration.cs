@@ -161,7 +161,7 @@ internal sealed class ControllerRegistration : IEndpointRegistration
             }
 
             NotOpen();
-            await backOff.WaitAsync(_stop.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await backOff.WaitAsync(_stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -192,7 +192,7 @@ internal sealed class ControllerRegistration : IEndpointRegistration
         finally
         {
             await restoring.CancelAsync().ConfigureAwait(false);
-            await restored.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await restored.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

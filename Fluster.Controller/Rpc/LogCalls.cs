@@ -37,7 +37,7 @@ internal sealed class LogCalls(ClusterLoop loop, LogStore logs, JobWatches watch
         finally
         {
             await ended.CancelAsync();
-            await acknowledging.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await acknowledging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

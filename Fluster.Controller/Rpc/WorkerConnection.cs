@@ -39,7 +39,7 @@ internal sealed class WorkerConnection(
         finally
         {
             await ended.CancelAsync();
-            await Task.WhenAll(reading, sending).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await Task.WhenAll(reading, sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -208,7 +208,7 @@ public sealed class EndpointProjectorTests : IAsyncLifetime
         foreach (var (run, stop) in _runs)
         {
             await stop.CancelAsync();
-            await run.ContinueWith(_ => { }, TaskScheduler.Default);
+            await run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             stop.Dispose();
         }
 

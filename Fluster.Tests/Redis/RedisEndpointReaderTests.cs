@@ -179,7 +179,7 @@ public sealed class RedisEndpointReaderTests : IAsyncLifetime, IDisposable
     private async Task StopProjectorAsync()
     {
         await _stop.CancelAsync();
-        await _running.ContinueWith(_ => { }, TaskScheduler.Default);
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>A container with nothing but the connection, which it does not own.</summary>

@@ -172,7 +172,8 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
 
     [Theory]
     [InlineData(TokenRoles.Admin, "other", true)]
-    [InlineData(TokenRoles.Service, "other", true)]
+    [InlineData(TokenRoles.Service, "default", true)]
+    [InlineData(TokenRoles.Service, "other", false)]
     [InlineData(TokenRoles.Job, "default", true)]
     [InlineData(TokenRoles.Job, "other", false)]
     [InlineData(TokenRoles.Worker, null, false)]

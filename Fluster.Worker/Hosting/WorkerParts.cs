@@ -123,7 +123,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         finally
         {
             await ended.CancelAsync();
-            await Task.WhenAll(parts).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await Task.WhenAll(parts).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
