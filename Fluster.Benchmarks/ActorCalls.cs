@@ -10,6 +10,9 @@ internal sealed class ActorCalls : Benchmark
     private const int Bytes = 16;
     private const int Rounds = 9; // three of each third of the run
 
+    // Those that need the other process; the others are about pools.
+    private static readonly string[] s_overSockets = ["sequential", "64", "pipeline", "allocated", "256", "unix", "slow-stream", "large-argument"];
+
     private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan s_round = TimeSpan.FromSeconds(1);
 
@@ -24,6 +27,16 @@ internal sealed class ActorCalls : Benchmark
 
     public override async IAsyncEnumerable<BenchmarkResult> RunAsync(Func<string, bool> wanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await foreach (var share in PoolShares.RunAsync(Name, wanted, cancellationToken))
+        {
+            yield return share;
+        }
+
+        if (!s_overSockets.Any(wanted))
+        {
+            yield break;
+        }
+
         using var server = await BenchmarkProcess.StartAsync(this, "server", cancellationToken);
         var parts = server.FirstLine.Split(' ');
         var (port, web, address, token) = (int.Parse(parts[0], System.Globalization.CultureInfo.InvariantCulture), parts[1], parts[2], parts[3]);
@@ -63,6 +76,18 @@ internal sealed class ActorCalls : Benchmark
             yield return BenchmarkResult.Reported(Name, "64-json/http2", value, "calls/s", baseline);
         }
 
+        if (wanted("pipeline"))
+        {
+            var pipeline = int.Parse(parts[5], System.Globalization.CultureInfo.InvariantCulture);
+            foreach (var inFlight in new[] { 64, 256 })
+            {
+                var (value, baseline) = await CompareAsync(
+                    () => Load.CallsPerSecondAsync(call, inFlight, s_round, cancellationToken),
+                    () => EchoPipeline.RateAsync(pipeline, Bytes, inFlight, s_round, cancellationToken));
+                yield return BenchmarkResult.Reported(Name, $"pipeline-{inFlight}/socket", value, "calls/s", baseline);
+            }
+        }
+
         if (wanted("allocated"))
         {
             const int Calls = 200_000;
@@ -97,6 +122,11 @@ internal sealed class ActorCalls : Benchmark
             (value, baseline) = await CompareAsync(unix, call, 64, cancellationToken);
             yield return BenchmarkResult.Reported(Name, "unix-64/tcp", value, "calls/s", baseline);
         }
+
+        await foreach (var delay in CallDelays.RunAsync(Name, client.Actor, wanted, cancellationToken))
+        {
+            yield return delay;
+        }
     }
 
     public override async Task ServeAsync(string role, CancellationToken cancellationToken)
@@ -107,35 +137,40 @@ internal sealed class ActorCalls : Benchmark
         await using var server = new ActorServer(new ActorServerOptions { Announcements = TextWriter.Null, UnixSocket = unix });
         server.Register("echo", new EchoActor(), new ActorOptions { MaxConcurrency = 1 });
         await server.StartAsync(cancellationToken);
-        Console.WriteLine($"{EchoSocket.Serve()} {web} {server.Address} {server.Token} unix://{unix}");
+        Console.WriteLine($"{EchoSocket.Serve()} {web} {server.Address} {server.Token} unix://{unix} {EchoPipeline.Serve()}");
         await BenchmarkProcess.ParentGoneAsync(cancellationToken);
         File.Delete(unix);
     }
 
-    // In turns, each first in every other one, so that both see the same noise.
-    private static async Task<(double Value, double Baseline)> CompareAsync(
+    private static Task<(double Value, double Baseline)> CompareAsync(
         Func<Task> call, Func<Task> baseline, int inFlight, CancellationToken cancellationToken, IReadOnlyList<Func<Task>>? separate = null)
+    {
+        // One call at a time on each of the sockets.
+        return CompareAsync(
+            () => Load.CallsPerSecondAsync(call, inFlight, s_round, cancellationToken),
+            async () => separate is null
+                ? await Load.CallsPerSecondAsync(baseline, inFlight, s_round, cancellationToken)
+                : (await Task.WhenAll(separate.Select(one => Load.CallsPerSecondAsync(one, 1, s_round, cancellationToken)))).Sum());
+    }
+
+    // In turns, each first in every other one, so that both see the same noise.
+    private static async Task<(double Value, double Baseline)> CompareAsync(Func<Task<double>> value, Func<Task<double>> baseline)
     {
         var (values, baselines) = (new List<double>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {
             if (round % 2 == 0)
             {
-                baselines.Add(await BaselineAsync());
+                baselines.Add(await baseline());
             }
 
-            values.Add(await Load.CallsPerSecondAsync(call, inFlight, s_round, cancellationToken));
+            values.Add(await value());
             if (round % 2 == 1)
             {
-                baselines.Add(await BaselineAsync());
+                baselines.Add(await baseline());
             }
         }
 
         return (Load.Median(values), Load.Median(baselines));
-
-        // One call at a time on each of the sockets.
-        async Task<double> BaselineAsync() => separate is null
-            ? await Load.CallsPerSecondAsync(baseline, inFlight, s_round, cancellationToken)
-            : (await Task.WhenAll(separate.Select(one => Load.CallsPerSecondAsync(one, 1, s_round, cancellationToken)))).Sum();
     }
 }

@@ -25,6 +25,10 @@ internal sealed record BenchmarkResult(
     public static BenchmarkResult RatioAtLeast(string bench, string @case, double value, string unit, double baseline, double limit) =>
         new(bench, @case, Round(value), unit, Round(baseline), Round(value / baseline), limit, value / baseline >= limit);
 
+    /// <summary>Less is better: holds when value / baseline stays within <paramref name="limit"/>.</summary>
+    public static BenchmarkResult RatioAtMost(string bench, string @case, double value, string unit, double baseline, double limit) =>
+        new(bench, @case, Round(value), unit, Round(baseline), Round(value / baseline), limit, value / baseline <= limit);
+
     /// <summary>More is better: holds when the value reaches <paramref name="limit"/>.</summary>
     public static BenchmarkResult AtLeast(string bench, string @case, double value, string unit, double limit) =>
         new(bench, @case, Round(value), unit, Baseline: null, Ratio: null, limit, value >= limit);

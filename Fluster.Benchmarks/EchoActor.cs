@@ -11,6 +11,11 @@ public interface IEchoActor
 
     Task<Point> Json(Point value);
 
+    /// <summary>Items of so many bytes, without end.</summary>
+    IAsyncEnumerable<byte[]> Items(int size);
+
+    Task<int> Length(byte[] value);
+
     Task<long> AllocatedBytes();
 }
 
@@ -23,6 +28,18 @@ public sealed class EchoActor : IEchoActor
     public Task<float[]> Floats(float[] value) => Task.FromResult(value);
 
     public Task<Point> Json(Point value) => Task.FromResult(value);
+
+    public async IAsyncEnumerable<byte[]> Items(int size)
+    {
+        var item = new byte[size];
+        while (true)
+        {
+            await Task.Yield();
+            yield return item;
+        }
+    }
+
+    public Task<int> Length(byte[] value) => Task.FromResult(value.Length);
 
     public Task<long> AllocatedBytes() => Task.FromResult(GC.GetTotalAllocatedBytes());
 }
