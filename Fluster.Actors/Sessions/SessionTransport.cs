@@ -39,6 +39,11 @@ internal abstract class SessionTransport : IDisposable
 /// <summary>A socket, without anything between it and the frames: large parts are received into the arrays that they are for.</summary>
 internal sealed class SocketTransport : SessionTransport
 {
+    // What lies in the system's buffers goes before any small frame: left to itself Linux lets that grow to tens of megabytes while a large
+    // message is under way, and calls wait as long as those take. Linux doubles both for its own needs.
+    private const int SendBuffer = 512 * 1024;
+    private const int ReceiveBuffer = 1024 * 1024;
+
     private const int TcpLevel = 6;
     private const int TcpCork = 3;
 
@@ -55,6 +60,8 @@ internal sealed class SocketTransport : SessionTransport
         if (socket.ProtocolType == ProtocolType.Tcp)
         {
             socket.NoDelay = true;
+            socket.SendBufferSize = SendBuffer;
+            socket.ReceiveBufferSize = ReceiveBuffer;
         }
     }
 
