@@ -50,6 +50,17 @@ public class DocumentTests
     }
 
     [Fact]
+    public void Benchmarks_AreAllInTheList()
+    {
+        var names = Repository.Files("Fluster.Benchmarks/*.cs").SelectMany(path => Regex.Matches(Repository.Read(path), @"override string Name => ""([\w-]+)"";")).Select(match => match.Groups[1].Value).ToList();
+        Assert.NotEmpty(names);
+
+        var list = Repository.Read("docs/benchmarks.md");
+
+        Assert.DoesNotContain(names, name => !list.Contains($"`{name}`", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Architecture_FitsIntoAReadersHead() => Assert.InRange(Repository.Read("ARCHITECTURE.md").Split('\n').Length, 50, 300);
 
     [Fact]
