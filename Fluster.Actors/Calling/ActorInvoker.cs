@@ -132,14 +132,21 @@ public sealed class ActorInvoker
     private async Task MakeAsync(PendingCall call, CancellationToken cancellationToken, Action<ActorConnection>? connected = null)
     {
         using var activity = ActorTelemetry.StartCalling(_route.Name, call.Method.Name);
-        _route.TryBegin(call, _options, cancellationToken, out var connection);
-        cancellationToken.ThrowIfCancellationRequested();
-        connection ??= await _route.ConnectAsync(call, cancellationToken).ConfigureAwait(false);
-        connected?.Invoke(connection);
-        var end = await SendAsync(connection, call, cancellationToken).ConfigureAwait(false);
-        if (end != CallEnd.Value)
+        try
         {
-            await RecoverAsync(call, connection, end, cancellationToken).ConfigureAwait(false);
+            _route.TryBegin(call, _options, cancellationToken, out var connection);
+            cancellationToken.ThrowIfCancellationRequested();
+            connection ??= await _route.ConnectAsync(call, cancellationToken).ConfigureAwait(false);
+            connected?.Invoke(connection);
+            var end = await SendAsync(connection, call, cancellationToken).ConfigureAwait(false);
+            if (end != CallEnd.Value)
+            {
+                await RecoverAsync(call, connection, end, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (ActorTelemetry.Mark(activity, exception))
+        {
+            throw; // never: it is only looked at
         }
     }
 

@@ -11,7 +11,7 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly HashSet<(string Id, Guid Handle)> _doubted = [];
-    private readonly Namespace? _namespace = @namespace ?? FlusterContext.CurrentOrNull?.Namespace;
+    private readonly Namespace _namespace = @namespace ?? resolver.DefaultNamespace; // that of whoever makes the client: the watch belongs to no job
     private readonly Func<string?> _token = CallerToken.Of(resolver);
     private TaskCompletionSource _changed = NewSignal();
     private IReadOnlyList<ResolvedEndpoint>? _known;
@@ -197,5 +197,5 @@ internal sealed class ResolvedRoute(string name, IActorResolver resolver, Namesp
     }
 
     private string Nobody(PendingCall call) =>
-        $"{Name}.{call.Method.Name} was not sent in time: nobody serves '{Name}'{(_namespace is { } @namespace ? $" in the namespace {@namespace}" : "")}{(call.Failure is { } failure ? $" ({failure.Message})" : "")}.";
+        $"{Name}.{call.Method.Name} was not sent in time: nobody serves '{Name}' in the namespace {_namespace}{(call.Failure is { } failure ? $" ({failure.Message})" : "")}.";
 }

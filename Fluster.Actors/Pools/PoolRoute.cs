@@ -8,7 +8,7 @@ internal sealed class PoolRoute : ActorRoute
     private readonly Lock _lock = new();
     private readonly PoolRing<PoolMember> _ring = new();
     private readonly Func<string?> _token;
-    private readonly Namespace? _namespace;
+    private readonly Namespace _namespace;
     private readonly PoolBalancing _balancing;
     private readonly ActorConnections _connections;
     private readonly TimeProvider _time;
@@ -22,7 +22,7 @@ internal sealed class PoolRoute : ActorRoute
         : base(name)
     {
         _token = CallerToken.Of(resolver);
-        _namespace = @namespace ?? FlusterContext.CurrentOrNull?.Namespace;
+        _namespace = @namespace ?? resolver.DefaultNamespace; // that of whoever makes the pool: the watch belongs to no job
         _balancing = balancing;
         _connections = connections;
         _time = time;
@@ -238,7 +238,7 @@ internal sealed class PoolRoute : ActorRoute
 
     private ClusterException Nobody() => new(
         ClusterError.Unavailable,
-        $"The pool of '{Name}' is empty: nobody serves that name{(_namespace is { } @namespace ? $" in the namespace {@namespace}" : "")}. WaitForSizeAsync waits for members.");
+        $"The pool of '{Name}' is empty: nobody serves that name in the namespace {_namespace}. WaitForSizeAsync waits for members.");
 
     private static bool IsSame(ResolvedEndpoint left, ResolvedEndpoint right) => left.Id == right.Id && left.Address == right.Address && left.Handle == right.Handle;
 

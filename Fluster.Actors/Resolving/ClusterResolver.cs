@@ -52,12 +52,15 @@ public sealed class ClusterResolver : IActorResolver
     public string? Token => _token?.Invoke();
 
     /// <inheritdoc/>
+    public Namespace DefaultNamespace => _namespace ?? FlusterContext.CurrentOrNull?.Namespace ?? _fallback;
+
+    /// <inheritdoc/>
     /// <exception cref="TimeoutException">The cluster has not answered within the timeout.</exception>
     /// <exception cref="ClusterException">The cluster refused to answer or cannot be reached.</exception>
     public async Task<ResolveResult> ResolveAsync(string name, Namespace? @namespace = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        var asked = Of(@namespace);
+        var asked = @namespace ?? DefaultNamespace;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(_timeout);
         try
@@ -75,19 +78,17 @@ public sealed class ClusterResolver : IActorResolver
     public IAsyncEnumerable<ResolveResult> WatchAsync(string name, Namespace? @namespace = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        return FollowAsync(name, Of(@namespace), cancellationToken); // the namespace of whoever asks, also when somebody else reads
+        return FollowAsync(name, @namespace ?? DefaultNamespace, cancellationToken); // the namespace of whoever asks, also when somebody else reads
     }
 
     /// <summary>The endpoints whose names begin so, and every change of them.</summary>
-    internal IAsyncEnumerable<EndpointUpdate> WatchPrefixAsync(string prefix, CancellationToken cancellationToken) => _reader.WatchPrefixAsync(Of(null), prefix, cancellationToken);
+    internal IAsyncEnumerable<EndpointUpdate> WatchPrefixAsync(string prefix, CancellationToken cancellationToken) => _reader.WatchPrefixAsync(DefaultNamespace, prefix, cancellationToken);
 
     /// <summary>A registered endpoint as callers of actors see it. One without a scheme is taken for a plain server (seed 001).</summary>
     internal static ResolvedEndpoint Resolved(RegisteredEndpoint endpoint) => new(
         endpoint.Id.ToString(),
         endpoint.Address.Contains("://", StringComparison.Ordinal) ? endpoint.Address : $"http://{endpoint.Address}",
         endpoint.Metadata);
-
-    private Namespace Of(Namespace? argument) => argument ?? _namespace ?? FlusterContext.CurrentOrNull?.Namespace ?? _fallback;
 
     private async IAsyncEnumerable<ResolveResult> FollowAsync(string name, Namespace @namespace, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -37,11 +37,14 @@ public sealed class FixedResolver : IActorResolver
     public string? Token { get; }
 
     /// <inheritdoc/>
+    public Namespace DefaultNamespace => _namespace ?? FlusterContext.CurrentOrNull?.Namespace ?? Namespace.Default;
+
+    /// <inheritdoc/>
     public Task<ResolveResult> ResolveAsync(string name, Namespace? @namespace = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         cancellationToken.ThrowIfCancellationRequested();
-        var asked = @namespace ?? _namespace ?? FlusterContext.CurrentOrNull?.Namespace ?? Namespace.Default;
+        var asked = @namespace ?? DefaultNamespace;
         var known = _namespace is not { } only || only == asked ? _endpoints.GetValueOrDefault(name) : null;
         return Task.FromResult(new ResolveResult(name, asked, known ?? [], _time.GetUtcNow()));
     }

@@ -36,6 +36,13 @@ internal static class ActorTelemetry
         return activity;
     }
 
+    /// <summary>Writes into a caller's span why its call failed. Always false: for the filter of a catch.</summary>
+    public static bool Mark(Activity? activity, Exception exception)
+    {
+        activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
+        return false;
+    }
+
     public static void End(Activity? activity, CallFailure? failure)
     {
         if (activity is null)

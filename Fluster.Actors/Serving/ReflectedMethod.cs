@@ -32,6 +32,7 @@ internal sealed class ReflectedMethod
             Required = sent.FindLastIndex(parameter => !parameter.HasDefaultValue) + 1,
             Signature = $"({string.Join(", ", sent.Select(parameter => $"{CSharpNames.Of(parameter.ParameterType)} {parameter.Name}"))}) -> {CSharpNames.Of(ReflectedReturn.ValueOf(method.ReturnType))}",
             IsStream = ReflectedReturn.IsStream(method.ReturnType),
+            LateDocumentation = new Lazy<string>(() => DocumentationFile.SummaryOf(method)),
             IsIdempotent = method.GetCustomAttribute<IdempotentAttribute>() is not null || method.DeclaringType!.GetCustomAttribute<IdempotentAttribute>() is not null,
         };
     }

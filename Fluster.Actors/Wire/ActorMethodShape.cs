@@ -27,7 +27,14 @@ public sealed class ActorMethodShape(string name, params string[] parameters)
     public string Signature { get; init; } = $"({string.Join(", ", parameters)})";
 
     /// <summary>What the method's documentation says; empty when there is none.</summary>
-    public string Documentation { get; init; } = "";
+    public string Documentation
+    {
+        get => field ?? LateDocumentation?.Value ?? "";
+        init;
+    }
+
+    /// <summary>The same where it has to be looked up, which is done when somebody asks.</summary>
+    internal Lazy<string>? LateDocumentation { get; init; }
 
     /// <summary>The number that this process gives to the shape; small, so that it can stand for it in tables.</summary>
     internal int Number { get; } = Interlocked.Increment(ref s_numbers);

@@ -3,7 +3,9 @@ namespace Fluster.Cluster;
 /// <summary>Finds the cluster that a program means when it names none.</summary>
 internal static class ClientEnvironment
 {
-    public const string HowToStart = "Start one with 'dotnet run --project Fluster.AppHost' in a checkout of Fluster";
+    /// <summary>What to do where there is no cluster, without the full stop: of the next sentence or of this one.</summary>
+    public const string HowToStart =
+        "Start one with 'fluster cluster up' (in a checkout of Fluster also with 'dotnet run --project Fluster.AppHost'), or name one that runs with 'fluster login'";
 
     /// <summary>The cluster that the environment names; else the context of that name, or the current one, of the context file.</summary>
     /// <exception cref="InvalidOperationException">There is none; the message says what to start.</exception>

@@ -55,7 +55,7 @@ internal static class ClusterErrors
         var socket = Causes(exception).OfType<SocketException>().FirstOrDefault();
         return socket?.SocketErrorCode switch
         {
-            SocketError.ConnectionRefused => $"No controller is running at {address}{source}: the connection was refused. {ClientEnvironment.HowToStart}, or check the address.",
+            SocketError.ConnectionRefused => $"No controller is running at {address}{source}: the connection was refused. Check the address. {ClientEnvironment.HowToStart}.",
             SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => $"The controller's address {address}{source} leads nowhere: {socket.Message}.",
             null or SocketError.ConnectionReset when IsBrokenOff(exception) =>
                 $"What answers at {address}{source} hangs up: a controller that is just ending, or it is not a Fluster controller's gRPC endpoint. Check the address: a controller has another one for its pages.",

@@ -137,7 +137,7 @@ public sealed class ActorPoolTests
         var broadcast = pool.Broadcast(counter => counter.Get());
 
         Assert.Equal(ClusterError.Unavailable, error.Error);
-        Assert.Equal("The pool of 'counter' is empty: nobody serves that name. WaitForSizeAsync waits for members.", error.Message);
+        Assert.Equal("The pool of 'counter' is empty: nobody serves that name in the namespace default. WaitForSizeAsync waits for members.", error.Message);
         Assert.Equal(0, pool.Size);
         Assert.Empty(await broadcast.WaitAllAsync());
         Assert.Empty(await broadcast.WaitForAsync(0));

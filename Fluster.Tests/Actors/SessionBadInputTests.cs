@@ -174,6 +174,84 @@ public sealed class SessionBadInputTests : IAsyncLifetime, IAsyncDisposable
         Assert.Equal(1, Odd.AddsOf(_server));
     }
 
+    [Fact]
+    public async Task Hello_IsAnsweredWithTheSlotsAndTheLargestMessage()
+    {
+        using var raw = await RawSession.ConnectAsync(_server);
+        raw.Send(FrameType.Hello, 0, 0, new V1.SessionHello { Version = SessionHost.Version, SessionId = ByteString.CopyFrom(new byte[16]), Token = _server.Token }.ToByteArray());
+
+        var (header, body) = await raw.ReceiveAsync();
+
+        var welcome = V1.SessionWelcome.Parser.ParseFrom(body);
+        Assert.Equal((FrameType.Welcome, false, 64L << 20), (header.Type, welcome.Resumed, welcome.MaxMessageSize));
+        Assert.InRange(welcome.Slots, 256u, 4096u);
+        raw.Send(FrameType.Define, 0, 0, new V1.SessionDefine { Number = 0, Actor = "odd", Method = "Add", Arguments = 2 }.ToByteArray());
+        raw.Send(FrameType.Call, (int)welcome.Slots - 1, 1, RawSession.Call("[1,2]"));
+        Assert.Equal(FrameType.Result, (await raw.ReceiveAsync()).Header.Type);
+        raw.Send(FrameType.Call, (int)welcome.Slots, 1, RawSession.Call("[1,2]"));
+        await raw.FinishAsync([]); // there is no such slot: the server hangs up
+        await StillServesAsync();
+        Assert.Equal(2, Odd.AddsOf(_server));
+    }
+
+    [Fact]
+    public async Task Result_IsSentAgainUntilTheNextCallInItsSlot_UnlessItIsLargerThanAMebibyte()
+    {
+        using var raw = await RawSession.OpenAsync(_server);
+        raw.Send(FrameType.Define, 0, 0, new V1.SessionDefine { Number = 0, Actor = "odd", Method = "Make", Arguments = 1 }.ToByteArray());
+
+        var small = await raw.AskAsync(slot: 0, sequence: 1, "[1000000]");
+        var smallAgain = await raw.AskAsync(slot: 0, sequence: 1, "[1000000]");
+        var large = await raw.AskAsync(slot: 1, sequence: 1, "[2000000]");
+        var largeAgain = large;
+        for (var i = 0; i < 100 && largeAgain.Type == FrameType.Result; i++)
+        {
+            largeAgain = await raw.AskAsync(slot: 1, sequence: 1, "[2000000]"); // its last byte may be here before the server has put it away
+        }
+
+        Assert.Equal((FrameType.Result, FrameType.Result, small.Bytes), (small.Type, smallAgain.Type, smallAgain.Bytes));
+        Assert.InRange(large.Bytes, 2_000_000, 2_100_000);
+        Assert.Equal((FrameType.Failure, V1.ActorErrorKind.OutcomeUnknown), (largeAgain.Type, V1.ActorError.Parser.ParseFrom(largeAgain.First).Kind));
+        Assert.Equal(2, Odd.MakesOf(_server));
+    }
+
+    [Fact]
+    public async Task Results_OfMoreThan64Mebibytes_AreNotAllKept_AndNoneIsMadeAgain()
+    {
+        const int Calls = 66;
+        using var raw = await RawSession.OpenAsync(_server);
+        raw.Send(FrameType.Define, 0, 0, new V1.SessionDefine { Number = 0, Actor = "odd", Method = "Make", Arguments = 1 }.ToByteArray());
+        for (var slot = 0; slot < Calls; slot++)
+        {
+            Assert.Equal(FrameType.Result, (await raw.AskAsync(slot, sequence: 1, "[1048000]")).Type);
+        }
+
+        Assert.Equal(FrameType.Result, (await raw.AskAsync(slot: 0, sequence: 1, "[1048000]")).Type);
+        var last = await raw.AskAsync(slot: Calls - 1, sequence: 1, "[1048000]");
+        for (var i = 0; i < 100 && last.Type == FrameType.Result; i++)
+        {
+            last = await raw.AskAsync(slot: Calls - 1, sequence: 1, "[1048000]");
+        }
+
+        Assert.Equal(V1.ActorErrorKind.OutcomeUnknown, V1.ActorError.Parser.ParseFrom(last.First).Kind);
+        await raw.AskAsync(slot: 0, sequence: 2, "[1]"); // says that the first one arrived
+        Assert.Equal(FrameType.Result, (await raw.AskAsync(slot: 1, sequence: 2, "[1048000]")).Type);
+        Assert.Equal(FrameType.Result, (await raw.AskAsync(slot: 1, sequence: 2, "[1048000]")).Type); // there is room for it now
+        Assert.Equal(Calls + 2, Odd.MakesOf(_server));
+    }
+
+    [Fact]
+    public async Task Json_TenThousandDeep_IsRefused()
+    {
+        using var raw = await RawSession.OpenAsync(_server);
+        raw.Send(FrameType.Define, 0, 0, new V1.SessionDefine { Number = 0, Actor = "odd", Method = "Deep", Arguments = 1 }.ToByteArray());
+
+        var deep = await raw.AskAsync(slot: 0, sequence: 1, new string('[', 10_000) + new string(']', 10_000));
+
+        Assert.Equal((FrameType.Failure, V1.ActorErrorKind.InvalidArgument), (deep.Type, V1.ActorError.Parser.ParseFrom(deep.First).Kind));
+        await StillServesAsync();
+    }
+
     private ActorClient<T> Client<T>()
         where T : class => new(_server.Address.ToString(), token: _server.Token);
 
@@ -193,6 +271,7 @@ public sealed class SessionBadInputTests : IAsyncLifetime, IAsyncDisposable
     private sealed class Odd
     {
         private int _adds;
+        private int _makes;
 
         public static int AddsOf(ActorServer server) => ((Odd)server.InstanceOf("odd"))._adds;
 
@@ -213,7 +292,13 @@ public sealed class SessionBadInputTests : IAsyncLifetime, IAsyncDisposable
 
         public int Length(byte[] bytes) => bytes.Length;
 
-        public byte[] Make(int size) => new byte[size];
+        public static int MakesOf(ActorServer server) => ((Odd)server.InstanceOf("odd"))._makes;
+
+        public byte[] Make(int size)
+        {
+            _makes++;
+            return new byte[size];
+        }
 
         public void Throw() => throw new OwnException();
 
@@ -271,6 +356,21 @@ public sealed class SessionBadInputTests : IAsyncLifetime, IAsyncDisposable
             var header = await ReadAsync(FrameHeader.Size, patience.Token);
             var read = FrameHeader.Read(header);
             return (read, await ReadAsync(read.Length, patience.Token));
+        }
+
+        /// <summary>Makes a call and reads its whole answer: the type of its first frame, the content of that, and the bytes of all.</summary>
+        public async Task<(FrameType Type, byte[] First, int Bytes)> AskAsync(int slot, ulong sequence, string json)
+        {
+            Send(FrameType.Call, slot, sequence, Call(json));
+            var (first, body) = await ReceiveAsync();
+            var bytes = body.Length;
+            for (var header = first; header.IsPart;)
+            {
+                (header, var more) = await ReceiveAsync();
+                bytes += more.Length;
+            }
+
+            return (first.Type, body, bytes);
         }
 
         /// <summary>Sends these bytes and reads until the other side hangs up.</summary>

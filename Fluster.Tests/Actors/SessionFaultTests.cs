@@ -217,6 +217,31 @@ public sealed class SessionFaultTests(ITestOutputHelper output)
         Assert.Equal(7, await call.WaitAsync(s_patience));
     }
 
+    /// <summary>A retry is another execution: the caller asks for it.</summary>
+    [Fact]
+    public async Task Retries_ServerReplaced_CallIsMadeAnew()
+    {
+        var resolver = new MovingResolver();
+        var (first, second) = (new Counting(), new Counting());
+        await using var old = await ServeAsync(first);
+        resolver.Set(old);
+        using var client = new ActorClient<ICounting>(resolver, "counting");
+        using var retrying = new ActorClient<ICounting>(resolver, "counting", options: new ActorCallOptions { Retries = 1 });
+        var (once, twice) = (client.Actor.Slow(7, 60_000), retrying.Actor.Slow(8, 1));
+        Assert.Equal(8, await twice);
+        twice = retrying.Actor.Gated(9);
+        await Eventually.True(() => first.RunsOf(7) == 1 && first.RunsOf(9) == 1, "They do not run.");
+
+        await using var fresh = await ServeAsync(second);
+        second.Open();
+        resolver.Set(fresh);
+        await old.AbortAsync();
+
+        Assert.Equal(9, await twice.WaitAsync(s_patience));
+        await Assert.ThrowsAsync<OutcomeUnknownException>(() => once.WaitAsync(s_patience));
+        Assert.Equal((0, 0, 1), (second.RunsOf(7), second.RunsOf(8), second.RunsOf(9)));
+    }
+
     [Fact]
     public async Task Nobody_ServesYet_CallWaitsForTheFirstEndpoint()
     {

@@ -77,6 +77,18 @@ public sealed class SessionStreamTests : IAsyncLifetime, IDisposable
         await Eventually.True(() => _actor.Ended == 1, "The stream goes on though nobody reads it.");
     }
 
+    /// <summary>The window counts bytes, too: 1 MiB.</summary>
+    [Fact]
+    public async Task Stream_OfLargeItemsThatNobodyReads_SenderStopsAfterAMebibyte()
+    {
+        var stream = _client.Actor.Blocks(1_000, 300_000).GetAsyncEnumerator();
+        Assert.True(await stream.MoveNextAsync());
+        Assert.Equal(3, await _client.Actor.Add(1, 2).WaitAsync(s_patience)); // the stream has left the actor, for want of room
+
+        Assert.InRange(_actor.Made, 1, 10); // 32 items would be 9.6 MB
+        await stream.DisposeAsync();
+    }
+
     [Fact]
     public async Task Stream_LeftEarly_EndsOverThere()
     {
@@ -181,6 +193,7 @@ public sealed class SessionStreamTests : IAsyncLifetime, IDisposable
             for (var i = 0; i < count; i++)
             {
                 await Task.Yield();
+                Interlocked.Increment(ref _made);
                 yield return Block(i, size);
             }
         }

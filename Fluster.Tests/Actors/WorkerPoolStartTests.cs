@@ -18,6 +18,23 @@ public sealed class WorkerPoolStartTests
     }
 
     [Fact]
+    public async Task WaitForWorkers_LongerThanItMay_SaysHowManyThereAreAndWhatKeepsAnother()
+    {
+        await using var client = new LocalClient(new LocalClientOptions { MaxTasks = 1 });
+        var blocker = await client.SubmitAsync(TestCluster.Bash("sleep 600"));
+        await using var pool = new WorkerPool(client, 1, options: new WorkerPoolOptions { NamePrefix = "w" });
+        await Eventually.True(() => pool.Jobs.Count == 1, "Its job was not submitted.");
+
+        var error = await Assert.ThrowsAsync<TimeoutException>(() => pool.WaitForWorkersAsync(timeout: TimeSpan.FromMilliseconds(100)));
+
+        Assert.Equal($"0 of 1 workers of {pool.Name} are ready after 0.1 s. {pool.Jobs[0]} is Pending: All 1 places of this LocalClient are taken.", error.Message);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => pool.WaitForWorkersAsync(2));
+        await blocker.TerminateAsync();
+        await pool.WaitForWorkersAsync();
+        Assert.Equal("w-0", (await client.EndpointRegistry.ListAsync(Namespace.Default, pool.Name + ":")).Single().Name[(pool.Name.Length + 1)..]);
+    }
+
+    [Fact]
     public async Task Pool_WhoseJobsCannotBeSubmitted_FailsItsItemsAndSaysWhy()
     {
         await using var client = new LocalClient();

@@ -5,6 +5,8 @@ namespace Fluster.Tests;
 /// <summary>How a program finds its cluster when it names none.</summary>
 public sealed class ClientEnvironmentTests : IDisposable
 {
+    private static readonly string[] s_waysToOne = ["fluster cluster up", "fluster login", "dotnet run --project Fluster.AppHost"];
+
     private readonly TemporaryDirectory _directory = new();
 
     private string ContextFile => Path.Combine(_directory.Path, "context.json");
@@ -30,7 +32,17 @@ public sealed class ClientEnvironmentTests : IDisposable
         var error = Assert.Throws<InvalidOperationException>(() => ClientEnvironment.FromContextFile(ContextFile, contextName: null));
 
         Assert.Contains($"{ContextFile} does not exist", error.Message, StringComparison.Ordinal);
-        Assert.Contains("dotnet run --project Fluster.AppHost", error.Message, StringComparison.Ordinal);
+        Assert.All(s_waysToOne, way => Assert.Contains(way, error.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void ContextFile_KnowsNone_SaysWhatToStart()
+    {
+        File.WriteAllText(ContextFile, """{"contexts":{}}""");
+
+        var error = Assert.Throws<InvalidOperationException>(() => ClientEnvironment.FromContextFile(ContextFile, contextName: null));
+
+        Assert.All(s_waysToOne, way => Assert.Contains(way, error.Message, StringComparison.Ordinal));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Fluster.Cluster;
 
@@ -83,7 +84,7 @@ public class FlusterContextTests
     [Fact]
     public async Task Current_AcrossAChannel_IsTheReadersUntilItIsEnteredThere()
     {
-        var channel = Channel.CreateUnbounded<(FlusterContext? Sender, TaskCompletionSource<(FlusterContext?, FlusterContext?)> Seen)>();
+        var channel = Channel.CreateUnbounded<(FlusterContext? Sender, TaskCompletionSource<(FlusterContext?, Activity?, FlusterContext?)> Seen)>();
         Task reader;
         using (s_other.Enter())
         {
@@ -91,20 +92,22 @@ public class FlusterContextTests
             {
                 await foreach (var (sender, seen) in channel.Reader.ReadAllAsync())
                 {
-                    var own = FlusterContext.CurrentOrNull;
+                    var (own, trace) = (FlusterContext.CurrentOrNull, Activity.Current);
                     using var scope = sender!.Enter();
-                    seen.SetResult((own, FlusterContext.CurrentOrNull));
+                    seen.SetResult((own, trace, FlusterContext.CurrentOrNull));
                 }
             });
         }
 
-        var item = new TaskCompletionSource<(FlusterContext?, FlusterContext?)>();
+        var item = new TaskCompletionSource<(FlusterContext?, Activity?, FlusterContext?)>();
         using (s_context.Enter())
         {
+            using var activity = new Activity("sender").Start();
             await channel.Writer.WriteAsync((FlusterContext.CurrentOrNull, item));
+            Assert.Equal((s_other, null, s_context), await item.Task); // the trace does not cross either
+            Assert.Same(activity, Activity.Current);
         }
 
-        Assert.Equal((s_other, s_context), await item.Task);
         channel.Writer.Complete();
         await reader;
     }

@@ -60,6 +60,21 @@ internal static class BuiltSource
         return new AssemblyLoadContext(compilation.AssemblyName).LoadFromStream(image);
     }
 
+    /// <summary>The program without the generator, built into a directory together with its documentation file, and loaded from there.</summary>
+    public static Assembly LoadDocumented(string source, string directory)
+    {
+        var compilation = Compile(source);
+        var path = Path.Combine(directory, compilation.AssemblyName + ".dll");
+        using (var image = File.Create(path))
+        using (var documentation = File.Create(Path.ChangeExtension(path, ".xml")))
+        {
+            var built = compilation.Emit(image, xmlDocumentationStream: documentation);
+            Assert.True(built.Success, string.Join('\n', built.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).Take(10)));
+        }
+
+        return new AssemblyLoadContext(compilation.AssemblyName).LoadFromAssemblyPath(path);
+    }
+
     /// <summary>What the analyzer says: the id, the severity, the text at the place, and the message.</summary>
     public static async Task<IReadOnlyList<Said>> AnalyzeAsync(string source)
     {

@@ -30,6 +30,26 @@ public sealed class LambdaJobTests(SharedCluster shared) : IClassFixture<SharedC
     }
 
     [Fact]
+    public async Task Lambda_WithAVariableThatAsksForADebugger_DoesNotBeginWithoutOne()
+    {
+        using var directory = new TemporaryDirectory();
+        var begun = directory.File("begun");
+        var job = await _client.SubmitAsync(new JobRequest
+        {
+            Name = "debugged",
+            Entrypoint = JobEntrypoint.For(() => File.WriteAllText(begun, "")),
+            Environment = new JobEnvironment { Variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["FLUSTER_WAIT_FOR_DEBUGGER"] = "1" } },
+        });
+
+        var first = await Scenario.FirstLineAsync(job);
+        await job.TerminateAsync();
+
+        Assert.Matches(@"^Waiting for a debugger to attach to process \d+ \(FLUSTER_WAIT_FOR_DEBUGGER=1\)\.$", first.Text);
+        Assert.Equal(JobState.Killed, (await job.WaitAsync(s_patience)).State);
+        Assert.False(File.Exists(begun));
+    }
+
+    [Fact]
     public async Task Lambda_CapturesAFileStream_IsRefusedAtSubmitAndMakesNoJob()
     {
         using var file = File.OpenRead(typeof(LambdaJobTests).Assembly.Location);

@@ -45,7 +45,7 @@ public sealed class SampleTests(SharedCluster shared) : IClassFixture<SharedClus
 
         Assert.Equal((1, ""), (exitCode, output));
         Assert.StartsWith("There is no cluster to speak to: ", error, StringComparison.Ordinal);
-        Assert.EndsWith(" Start one with 'dotnet run --project Fluster.AppHost' in a checkout of Fluster.\n", error, StringComparison.Ordinal);
+        Assert.EndsWith(" Start one with 'fluster cluster up' (in a checkout of Fluster also with 'dotnet run --project Fluster.AppHost'), or name one that runs with 'fluster login'.\n", error, StringComparison.Ordinal);
     }
 
     [Fact]

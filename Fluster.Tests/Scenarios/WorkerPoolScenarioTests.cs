@@ -149,25 +149,29 @@ public abstract class WorkerPoolScenarioTests(ScenarioBackend backend)
     [Fact]
     public async Task Pool_MadeInAJobUnderSuppressFlow_WorksInTheContextOfThatJob()
     {
-        var job = await Client.SubmitAsync(async () =>
-        {
-            WorkerPool pool;
-            using (ExecutionContext.SuppressFlow())
+        var @namespace = Namespace.Parse($"pool-{Guid.NewGuid():N}");
+        var job = await Client.SubmitAsync(
+            async () =>
             {
-                pool = new WorkerPool(FlusterContext.Current.Controller!, 1);
-            }
+                WorkerPool pool;
+                using (ExecutionContext.SuppressFlow())
+                {
+                    pool = new WorkerPool(FlusterContext.Current.Controller!, 1);
+                }
 
-            await using (pool)
-            {
-                var seen = await pool.MapAsync(_ => FlusterContext.Current.JobId.ToString(), new[] { 0 });
-                return (string[])[seen[0], pool.Jobs[0].ToString()];
-            }
-        });
+                await using (pool)
+                {
+                    // The workers register in the job's namespace, and are looked for there.
+                    var seen = await pool.MapAsync(_ => (string[])[FlusterContext.Current.JobId.ToString(), FlusterContext.Current.Namespace.ToString()], new[] { 0 });
+                    return (string[])[.. seen[0], pool.Jobs[0].ToString()];
+                }
+            },
+            new JobOptions { Namespace = @namespace });
 
         var seen = await job.ResultAsync(s_patience);
 
         Assert.Matches($"^{job.Id}/worker-[0-9a-f]{{8}}-0$", seen[0]);
-        Assert.Equal(seen[1], seen[0]);
+        Assert.Equal((@namespace.ToString(), seen[0]), (seen[1], seen[2]));
     }
 
     [Fact]
