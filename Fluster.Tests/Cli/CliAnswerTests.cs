@@ -17,7 +17,7 @@ public sealed class CliAnswerTests : IAsyncLifetime
         var list = Start(Path.Combine(_directory.FullName, "none.json"), "job", "list");
 
         Assert.Equal(125, await list.ExitAsync());
-        Assert.Matches(@"^fluster: There is no cluster to speak to: .* Start one with 'dotnet run --project Fluster\.AppHost' in a checkout of Fluster\.\n$", list.Error);
+        Assert.Matches(@"^fluster: There is no cluster to speak to: .* Start one with 'fluster cluster up' \(in a checkout of Fluster also with 'dotnet run --project Fluster\.AppHost'\), or name one that runs with 'fluster login'\.\n$", list.Error);
     }
 
     [Fact]
@@ -28,7 +28,7 @@ public sealed class CliAnswerTests : IAsyncLifetime
         var run = Start(context, "job", "run", "--", "true");
 
         Assert.Equal(125, await run.ExitAsync());
-        Assert.Matches(@"^fluster: No controller is running at http://127\.0\.0\.1:1 .*: the connection was refused\. Start one with .*\n$", run.Error);
+        Assert.Matches(@"^fluster: No controller is running at http://127\.0\.0\.1:1 .*: the connection was refused\. Check the address\. Start one with 'fluster cluster up' .*\n$", run.Error);
     }
 
     [Theory]

@@ -255,7 +255,7 @@ public sealed class FlusterClientTests : IAsyncLifetime
 
         Assert.Equal(ClusterError.Unavailable, error.Error);
         Assert.Contains($"No controller is running at {options.Address}", error.Message, StringComparison.Ordinal);
-        Assert.Contains("dotnet run --project Fluster.AppHost", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Start one with 'fluster cluster up'", error.Message, StringComparison.Ordinal);
         Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(10));
     }
 
