@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
+using Fluster.Cluster;
 
 namespace Fluster.Actors;
 
 /// <summary>Calls a server of this process: the arguments and the result are written and read as everywhere, and no socket is between them.</summary>
 internal sealed class LocalConnection : ActorConnection
 {
+    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(1);
+
     private readonly LocalServer _server;
     private readonly PendingTable _pending;
     private readonly ConcurrentDictionary<Key, (HostedActor Actor, int Method)> _resolved = new();
@@ -28,7 +31,7 @@ internal sealed class LocalConnection : ActorConnection
         }
 
         var key = new Key(call.Target, call.Method);
-        if (!_resolved.TryGetValue(key, out var found))
+        if (!_resolved.TryGetValue(key, out var found) || found.Actor.Mailbox.IsClosed)
         {
             if (_server.Actors.Resolve(call.Target, call.Method.Name, call.Method.Parameters.Count, out var failure) is not { } resolved)
             {
@@ -37,7 +40,7 @@ internal sealed class LocalConnection : ActorConnection
             }
 
             found = resolved;
-            _resolved.TryAdd(key, found);
+            _resolved[key] = found;
         }
 
         call.Slot = _pending.Add(call);
@@ -71,9 +74,12 @@ internal sealed class LocalConnection : ActorConnection
 
     public override void GiveCredit(PendingCall call, int items, int bytes) => (call.Ticket as LocalServerCall)?.Credit?.Give(items, bytes);
 
-    // The server ends its calls itself when it stops.
     public override void FailTarget(ActorTarget target)
     {
+        if (!_server.IsDraining)
+        {
+            _ = Detached.Run(() => FailAsync(target)); // who drains says himself what becomes of his calls
+        }
     }
 
     public override void Retire()
@@ -82,6 +88,19 @@ internal sealed class LocalConnection : ActorConnection
     }
 
     public override void Dispose() => _pending.Dispose();
+
+    private async Task FailAsync(ActorTarget target)
+    {
+        await Task.Delay(s_farewell, TimeProvider.System).ConfigureAwait(false); // it may still be answering
+        foreach (var call in _pending.All().Where(call => call.Target == target))
+        {
+            var served = call.Ticket as LocalServerCall;
+            if (End(call, CallEnd.Unknown, CallFailure.Of(ActorErrorKind.OutcomeUnknown, "its endpoint is gone.")))
+            {
+                served?.Abandon(ActorErrorKind.Cancelled);
+            }
+        }
+    }
 
     private bool End(PendingCall call, CallEnd end, CallFailure? failure = null)
     {

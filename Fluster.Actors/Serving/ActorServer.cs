@@ -172,7 +172,15 @@ public sealed partial class ActorServer : IAsyncDisposable
     internal SessionHost Sessions => _sessions ?? throw NotStarted();
 
     /// <summary>Tells the clients that the calls they have here are answered, whatever becomes of the endpoints.</summary>
-    internal void AnnounceDrain() => _sessions?.AnnounceDrain();
+    internal void AnnounceDrain()
+    {
+        if (_local is { } local)
+        {
+            local.IsDraining = true;
+        }
+
+        _sessions?.AnnounceDrain();
+    }
 
     /// <summary>Hangs up at once, as the death of the process does.</summary>
     internal async Task AbortAsync()

@@ -34,10 +34,18 @@ internal static class LocalServers
 internal sealed class LocalServer(Uri address, ActorTable actors)
 {
     private volatile bool _stopped;
+    private volatile bool _draining;
 
     public Uri Address { get; } = address;
 
     public ActorTable Actors { get; } = actors;
+
+    /// <summary>It takes no more calls, and those that it has are answered whatever becomes of its endpoints.</summary>
+    public bool IsDraining
+    {
+        get => _draining;
+        set => _draining = value;
+    }
 
     public bool IsStopped
     {

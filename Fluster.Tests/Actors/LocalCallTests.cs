@@ -1,4 +1,5 @@
 using Fluster.Actors;
+using Fluster.Cluster;
 
 namespace Fluster.Tests;
 
@@ -108,6 +109,73 @@ public sealed class LocalCallTests : IDisposable
         var results = await Task.WhenAll(calls);
         Assert.All(results, result => Assert.Equal(arrays.SelectMany(array => array), result));
         Assert.Equal(results.Length, results.Distinct(ReferenceEqualityComparer.Instance).Count());
+    }
+
+    [Fact]
+    public async Task Actor_RegisteredAnew_ACallerWithoutAHandleReachesTheNewOne()
+    {
+        Assert.Equal(1, await _clients[0].Actor.ChainLength());
+        _table.Remove("place-0");
+        var nobody = await Assert.ThrowsAsync<RemoteActorException>(() => _clients[0].Actor.ChainLength());
+        var second = new Place();
+        second.Gate.Set();
+
+        _table.Add("place-0", second, options: null);
+
+        Assert.Equal(ActorErrorKind.NotFound, nobody.Kind);
+        Assert.True(await _clients[0].Actor.Block().WaitAsync(s_patience));
+    }
+
+    [Fact]
+    public async Task Endpoint_Vanishes_OpenCallsFail()
+    {
+        await using var cluster = new LocalClient();
+        var registration = await cluster.EndpointRegistry.OpenRegistrationAsync();
+        await registration.RegisterAsync("place-0", _server.Address.ToString());
+        using var client = new ActorClient<IPlace>(cluster.Resolver(), "place-0");
+        Assert.Equal(1, await client.Actor.ChainLength());
+        var call = client.Actor.Block();
+
+        await registration.DisposeAsync();
+
+        await Assert.ThrowsAsync<OutcomeUnknownException>(() => call.WaitAsync(TimeSpan.FromSeconds(15))); // the method blocks for 30
+        _places[0].Gate.Set();
+    }
+
+    /// <summary>A server that stops is found no more, and answers what it has, however long that takes within its drain.</summary>
+    [Fact]
+    public async Task Server_Stops_CallsThatRunAreAnswered()
+    {
+        await using var cluster = new LocalClient();
+        var job = await cluster.SubmitAsync(async (CancellationToken stopping) =>
+        {
+            await using var server = new ActorServer();
+            server.Register("slow", new Slow());
+            await server.RunAsync(stopping);
+        });
+        using var client = new ActorClient<ISlow>(cluster.Resolver(), "slow");
+        Assert.Equal(0, await client.Actor.After(TimeSpan.Zero));
+        var call = client.Actor.After(TimeSpan.FromSeconds(1.5));
+
+        await job.TerminateAsync();
+        await Eventually.True(async () => (await cluster.Resolver().ResolveAsync("slow")).IsEmpty, () => "It is still found.");
+
+        Assert.False(call.IsCompleted);
+        Assert.Equal(1.5, await call.WaitAsync(s_patience));
+    }
+
+    public interface ISlow
+    {
+        Task<double> After(TimeSpan time);
+    }
+
+    private sealed class Slow : ISlow
+    {
+        public async Task<double> After(TimeSpan time)
+        {
+            await Task.Delay(time, TimeProvider.System);
+            return time.TotalSeconds;
+        }
     }
 
     private sealed class Place : IPlace
