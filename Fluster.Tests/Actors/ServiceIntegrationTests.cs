@@ -56,7 +56,7 @@ public sealed class ServiceIntegrationTests : IAsyncLifetime
         await Eventually.True(async () => (await admin.EndpointRegistry.LookupAsync(Namespace.Default, "greeter")).Count == 0, () => "The endpoint is there.");
     }
 
-    [ToolFact("curl")]
+    [Fact]
     public async Task CommandLine_ListsAndCallsTheActor()
     {
         using var host = Service("fluster", services =>
