@@ -108,15 +108,7 @@ public static class JobEntry
     }
 
     // Not by an ActivitySource: the jobs that this one submits belong to its trace whether or not somebody listens here.
-    private static Activity? StartActivity(string name)
-    {
-        if (FlusterEnvironment.Get(FlusterEnvironment.TraceParent) is not { } parent)
-        {
-            return null;
-        }
-
-        var activity = new Activity(name).SetParentId(parent);
-        activity.TraceStateString = FlusterEnvironment.Get(FlusterEnvironment.TraceState);
-        return activity.Start();
-    }
+    private static Activity? StartActivity(string name) => FlusterEnvironment.Get(FlusterEnvironment.TraceParent) is { } parent
+        ? ClientTrace.Continue(name, parent, FlusterEnvironment.Get(FlusterEnvironment.TraceState), FlusterEnvironment.Get(FlusterEnvironment.Baggage))
+        : null;
 }

@@ -94,15 +94,6 @@ internal sealed class LocalRunner(IClusterController client, LocalJobs jobs, Loc
         }
     }
 
-    private static Activity? StartActivity(string name, V1.TraceContext? trace)
-    {
-        if (trace is null)
-        {
-            return null;
-        }
-
-        var activity = new Activity(name).SetParentId(trace.Traceparent);
-        activity.TraceStateString = trace.Tracestate.Length > 0 ? trace.Tracestate : null;
-        return activity.Start();
-    }
+    private static Activity? StartActivity(string name, V1.TraceContext? trace) =>
+        trace is null ? null : ClientTrace.Continue(name, trace.Traceparent, trace.Tracestate.Length > 0 ? trace.Tracestate : null, trace.Baggage);
 }

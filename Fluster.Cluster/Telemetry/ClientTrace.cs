@@ -24,6 +24,24 @@ internal static class ClientTrace
         };
     }
 
+    /// <summary>An activity that goes on with the trace of whoever submitted, with what travels along.</summary>
+    public static Activity Continue(string name, string traceParent, string? traceState, string? baggage)
+    {
+        var activity = new Activity(name).SetParentId(traceParent);
+        activity.TraceStateString = traceState;
+
+        // As W3C writes it: key=value;properties,key=value. Backwards, for an activity has the last one first.
+        foreach (var entry in (baggage ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Reverse())
+        {
+            if (entry.Split(';')[0].Split('=', 2, StringSplitOptions.TrimEntries) is [{ Length: > 0 } key, var value])
+            {
+                activity.AddBaggage(Uri.UnescapeDataString(key), Uri.UnescapeDataString(value));
+            }
+        }
+
+        return activity.Start();
+    }
+
     private static string Baggage(Activity activity)
     {
         var text = new StringBuilder();

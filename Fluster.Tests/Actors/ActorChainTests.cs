@@ -83,6 +83,52 @@ public sealed class ActorChainTests(ITestOutputHelper output) : IAsyncLifetime, 
         Assert.Equal("start a b a!", await client.Actor.Pass("start").WaitAsync(s_patience));
     }
 
+    /// <summary>Only a call that still holds the actor is one that its own nested call would wait for.</summary>
+    [Fact]
+    public async Task Chain_ThatComesBackWhenItsFirstCallHasEnded_Enters()
+    {
+        var (starter, go) = (new Starter(this), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        _server.Register("starter", starter);
+        _server.Register("returner", new Returner(this, go.Task));
+        using var client = new ActorClient<IStarter>(_server.Address.ToString(), "starter", _server.Token);
+
+        await client.Actor.Start();
+        go.SetResult();
+
+        Assert.Equal("back", await starter.Started!.WaitAsync(s_patience));
+    }
+
+    /// <summary>What a call has before its arguments: on one machine the sender's deadline itself, else the time that is left.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Head_OfACall_CarriesItsDeadlineAndItsChain(bool sameMachine)
+    {
+        var chain = Enumerable.Range(0, CallScope.MostEntries).Select(number => new ChainEntry(Guid.NewGuid(), number, $"actor-{number}.Method")).ToArray();
+        var call = new PendingCall(new ActorMethodShape("Method")) { Deadline = CallScope.After(TimeSpan.FromSeconds(100)), Chain = chain };
+        var late = new PendingCall(new ActorMethodShape("Method")) { Deadline = 1 };
+
+        var head = CallHead.Read(CallHead.Write(default, 7, call, sameMachine), out _);
+        var lateHead = CallHead.Read(CallHead.Write(default, 7, late, sameMachine), out _);
+        var without = CallHead.Read(CallHead.Write(default, 7, new PendingCall(new ActorMethodShape("Method")), sameMachine), out _);
+
+        Assert.Equal(chain, head.Chain);
+        Assert.InRange((head.Deadline - call.Deadline) / (double)Stopwatch.Frequency, sameMachine ? 0 : -0.001, sameMachine ? 0 : 10); // from the moment when it was read
+        Assert.True(lateHead.Deadline != 0 && lateHead.Deadline <= Stopwatch.GetTimestamp());
+        Assert.Equal((7, 0L), (without.Definition, without.Deadline));
+    }
+
+    [Fact]
+    public void Head_WithALongerChain_IsRefused()
+    {
+        var chain = Enumerable.Range(0, CallScope.MostEntries + 1).Select(number => new ChainEntry(Guid.NewGuid(), number, "a.M")).ToArray();
+        var head = CallHead.Write(default, 7, new PendingCall(new ActorMethodShape("Method")) { Chain = chain }, sameMachine: true).ToArray();
+
+        var error = Assert.Throws<SessionProtocolException>(() => CallHead.Read(head, out _));
+
+        Assert.Equal("A call comes from 65 others: 64 is the most.", error.Message);
+    }
+
     [Fact]
     public async Task Chains_ThatWaitForEachOther_EndByDeadlineAndNameTheHolder()
     {
@@ -116,6 +162,44 @@ public sealed class ActorChainTests(ITestOutputHelper output) : IAsyncLifetime, 
         var client = new ActorClient<ILink>(_server.Address.ToString(), actor, _server.Token, options);
         _clients.Add(client);
         return client;
+    }
+
+    public interface IStarter
+    {
+        Task Start();
+
+        Task<string> Back();
+    }
+
+    public interface IReturner
+    {
+        Task<string> Return();
+    }
+
+    private sealed class Starter(ActorChainTests test) : IStarter
+    {
+        public Task<string>? Started { get; private set; }
+
+        /// <summary>Does not wait for what it calls.</summary>
+        public Task Start()
+        {
+            var client = new ActorClient<IReturner>(test._server.Address.ToString(), "returner", test._server.Token);
+            test._clients.Add(client);
+            Started = client.Actor.Return();
+            return Task.CompletedTask;
+        }
+
+        public Task<string> Back() => Task.FromResult("back");
+    }
+
+    private sealed class Returner(ActorChainTests test, Task go) : IReturner
+    {
+        public async Task<string> Return()
+        {
+            await go;
+            using var client = new ActorClient<IStarter>(test._server.Address.ToString(), "starter", test._server.Token);
+            return await client.Actor.Back();
+        }
     }
 
     private sealed class Link : ILink

@@ -102,6 +102,43 @@ public sealed class ActorLimitsTests : IAsyncDisposable
         Assert.Equal((1, 1), (hall.Entered, hall.Cancelled));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Rpc_DeadlinePassesOrCallerCancels_TheMethodIsTold(bool deadline)
+    {
+        var hall = await StartAsync();
+        using var channel = RpcChannel.ForAddress(_server!.Address);
+        using var cancel = new CancellationTokenSource();
+        using var call = new V1.ActorService.ActorServiceClient(channel).CallAsync(
+            new V1.CallRequest { Method = "Stay", Arguments = "{\"id\": 1}" },
+            new Metadata { { "authorization", $"Bearer {_server.Token}" }, { ProtocolVersion.Metadata, ProtocolVersion.Current } },
+            deadline ? TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(1) : null,
+            cancel.Token);
+        await Eventually.True(() => hall.Entered == 1, "It does not run.");
+
+        if (!deadline)
+        {
+            await cancel.CancelAsync();
+        }
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync.WaitAsync(s_patience));
+        Assert.Equal(deadline ? StatusCode.DeadlineExceeded : StatusCode.Cancelled, error.StatusCode);
+        await Eventually.True(() => hall is { Cancelled: 1, Inside: 0 }, "The method was not told.");
+    }
+
+    [Fact]
+    public void Options_ThatMeanNothing_AreRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ActorCallOptions { Timeout = TimeSpan.Zero });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ActorCallOptions { Timeout = TimeSpan.FromSeconds(-2) });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ActorCallOptions { Retries = -1 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ActorOptions { MaxConcurrency = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WorkerPoolOptions { Prefetch = 0 });
+        Assert.Equal((TimeSpan.FromSeconds(30), 0, 64 << 20), (new ActorCallOptions().Timeout, new ActorCallOptions().Retries, new ActorCallOptions().MaxMessageSize)); // seed 001
+        Assert.Equal((1, false, TimeSpan.FromSeconds(5), 64 << 20), (new ActorOptions().MaxConcurrency, new ActorOptions().Reentrant, new ActorServerOptions().DrainTime, new ActorServerOptions().MaxMessageSize));
+    }
+
     [Fact]
     public async Task Exceptions_OfTheMethod_AreNeverRetried()
     {

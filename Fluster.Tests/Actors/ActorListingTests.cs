@@ -176,7 +176,36 @@ public sealed class ActorListingTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Call_ByRpc_WithAHandle_ReachesThatIncarnationOrNone()
+    {
+        _server.Register("counter", new ActorPoolTests.Counter(1));
+        var handle = (await Service.ListActorsAsync(new V1.ListActorsRequest(), Headers)).Actors[0].Handle;
+
+        Assert.Equal("2", (await CallAsync("counter", "Increment", handle)).Value);
+        _server.Unregister("counter");
+        Assert.Equal(V1.ActorErrorKind.Stale, (await CallAsync("counter", "Increment", handle)).Error.Kind);
+        _server.Register("counter", new ActorPoolTests.Counter(10));
+        Assert.Equal(V1.ActorErrorKind.Stale, (await CallAsync("counter", "Increment", handle)).Error.Kind);
+        Assert.Equal("11", (await CallAsync("counter", "Increment", handle: "")).Value);
+        var error = await Assert.ThrowsAsync<RpcException>(() => CallAsync("counter", "Increment", "that one"));
+        Assert.Equal((StatusCode.InvalidArgument, "'that one' is no handle: it is 32 hexadecimal digits."), (error.StatusCode, error.Status.Detail));
+    }
+
+    [Fact]
+    public async Task Call_ByRpc_OfAStream_IsRefusedAndSaysSo()
+    {
+        _server.Register("stock", Make("Shop.Stock"));
+
+        var error = (await CallAsync("stock", "Stream", handle: "")).Error;
+
+        Assert.Equal("stock.Stream returns a stream of items, which cannot be called in this way.", error.Message);
+    }
+
+    [Fact]
     public async Task HealthCheck_Answers() => Assert.True((await Service.HealthCheckAsync(new V1.HealthCheckRequest(), Headers)).Healthy);
+
+    private async Task<V1.CallResponse> CallAsync(string actor, string method, string handle) =>
+        await Service.CallAsync(new V1.CallRequest { Actor = actor, Method = method, Handle = handle }, Headers);
 
     private object Make(string type, params Type[] arguments)
     {

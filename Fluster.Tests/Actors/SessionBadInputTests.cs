@@ -184,6 +184,7 @@ public sealed class SessionBadInputTests : IAsyncLifetime, IAsyncDisposable
 
         var welcome = V1.SessionWelcome.Parser.ParseFrom(body);
         Assert.Equal((FrameType.Welcome, false, 64L << 20), (header.Type, welcome.Resumed, welcome.MaxMessageSize));
+        Assert.False(welcome.SameMachine); // the client did not say which machine it is on
         Assert.InRange(welcome.Slots, 256u, 4096u);
         raw.Send(FrameType.Define, 0, 0, new V1.SessionDefine { Number = 0, Actor = "odd", Method = "Add", Arguments = 2 }.ToByteArray());
         raw.Send(FrameType.Call, (int)welcome.Slots - 1, 1, RawSession.Call("[1,2]"));

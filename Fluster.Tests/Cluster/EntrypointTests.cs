@@ -253,9 +253,14 @@ public class EntrypointTests
         Assert.Equal(143, outcome.ExitCode);
     }
 
-    [Fact]
-    public async Task JobProcess_KnowsItsContext()
+    [Theory]
+    [InlineData("FLUSTER_CONTROLLER_ADDRESS")]
+    [InlineData("FLUSTER_CLUSTER_ADDRESS")]
+    public async Task JobProcess_KnowsItsContext(string addressVariable)
     {
+        var variables = JobEnvironment();
+        Assert.True(variables.Remove("FLUSTER_CONTROLLER_ADDRESS", out var address));
+        variables[addressVariable] = address;
         var invocation = InvocationWriter.Write(
             () =>
             {
@@ -264,7 +269,7 @@ public class EntrypointTests
             },
             []);
 
-        var outcome = await JobHostProcess.RunAsync(invocation, AppLocation.Of(typeof(EntrypointTests).Assembly), JobEnvironment());
+        var outcome = await JobHostProcess.RunAsync(invocation, AppLocation.Of(typeof(EntrypointTests).Assembly), variables);
 
         Assert.Equal("prod job-1a2b3c4d/step 1/3 1099511627777 w1 30007 http://127.0.0.1:9 True", outcome.Result<string>());
     }

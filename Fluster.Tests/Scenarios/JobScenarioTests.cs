@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Fluster.Cluster;
@@ -137,6 +138,25 @@ public abstract class JobScenarioTests(ScenarioBackend backend)
         });
 
         Assert.Equal(Enumerable.Repeat<string?>(job.Id.ToString(), 4), await job.ResultAsync(s_patience));
+    }
+
+    /// <summary>The trace of whoever submits, and what travels along with it, also to the children of a job.</summary>
+    [Fact]
+    public async Task Trace_OfTheSubmitter_ReachesTheJobAndItsChildren()
+    {
+        using var activity = new Activity("submitter").AddBaggage("tenant", "a b, c=d").Start();
+        activity.TraceStateString = "vendor=1";
+
+        var job = await Client.SubmitAsync(async () =>
+        {
+            var child = await FlusterContext.Current.Controller!.SubmitAsync(() => Of(Activity.Current), new JobOptions { Name = "child" });
+            return (string[])[Of(Activity.Current), await child.ResultAsync()];
+        });
+
+        var seen = await job.ResultAsync(s_patience);
+        Assert.Equal(Enumerable.Repeat($"{activity.TraceId} vendor=1 a b, c=d", 2), seen);
+
+        static string Of(Activity? activity) => $"{activity?.TraceId} {activity?.TraceStateString} {activity?.GetBaggageItem("tenant")}";
     }
 
     [Fact]
