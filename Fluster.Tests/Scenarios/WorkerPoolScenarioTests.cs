@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Fluster.Actors;
 using Fluster.Cluster;
 
@@ -34,10 +35,12 @@ public abstract class WorkerPoolScenarioTests(ScenarioBackend backend)
             Assert.Single((await Client.Resolver().ResolveAsync($"{pool.Name}:worker-{index}")).Endpoints);
         }
 
+        var inside = await pool.MapAsync(async (int _) => await Inside.CountAsync(), Enumerable.Range(0, 100)).WaitAsync(s_patience);
+        Assert.All(inside, count => Assert.Equal(1, count)); // one at a time on each worker
         await pool.SubmitAsync(async () => await Task.Yield());
         Assert.Equal("b", (await pool.SubmitAsync(() => Task.FromResult(new Order("b", [])))).Name);
         Assert.Equal((2, 2, 0, 0, 0L), (pool.Status.Workers, pool.Status.Ready, pool.Status.Queued, pool.Status.Running, pool.Status.Failed));
-        Assert.Equal(503, pool.Status.Succeeded);
+        Assert.Equal(603, pool.Status.Succeeded);
     }
 
     [Fact]
@@ -198,5 +201,21 @@ public abstract class WorkerPoolScenarioTests(ScenarioBackend backend)
 
         Assert.Equal(1, await pool.SubmitAsync(() => 1).WaitAsync(s_patience));
         Assert.False(File.Exists(ran));
+    }
+
+    /// <summary>How many items run in one worker's job.</summary>
+    private static class Inside
+    {
+        private static readonly ConcurrentDictionary<JobId, int> s_counts = new();
+
+        public static async Task<int> CountAsync()
+        {
+            var job = FlusterContext.Current.JobId;
+            s_counts.AddOrUpdate(job, 1, static (_, count) => count + 1);
+            await Task.Yield();
+            var seen = s_counts[job];
+            s_counts.AddOrUpdate(job, 0, static (_, count) => count - 1);
+            return seen;
+        }
     }
 }
