@@ -193,7 +193,7 @@ public sealed class WorkerPool : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(method);
         cancellationToken.ThrowIfCancellationRequested();
-        var item = new WorkItem<TResult> { Payload = InvocationWriter.Write(method, []), Display = MethodDisplay.Of(method.Method) };
+        var item = new WorkItem<TResult> { Payload = InvocationWriter.Write(method, []), Display = MethodReference.Of(method.Method).Display };
         _dispatcher.Enqueue([item]);
         return cancellationToken.CanBeCanceled ? PoolMap.WaitAsync(item, cancellationToken) : item.Result;
     }

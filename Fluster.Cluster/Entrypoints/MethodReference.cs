@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Text.Json;
 
@@ -9,6 +10,10 @@ namespace Fluster.Cluster;
 /// </summary>
 internal sealed record MethodReference
 {
+    // A pool is given one method as thousands of items: names of assemblies are dear to ask for, and assemblies to look up.
+    private static readonly ConcurrentDictionary<MethodInfo, MethodReference> s_made = new();
+    private static readonly ConcurrentDictionary<(string Assembly, Guid ModuleVersion, int Token), MethodInfo> s_resolved = new();
+
     /// <summary>The simple name of the method's assembly.</summary>
     public required string Assembly { get; init; }
 
@@ -27,7 +32,9 @@ internal sealed record MethodReference
     /// <summary>The type arguments of the method itself, assembly-qualified.</summary>
     public IReadOnlyList<string> MethodArguments { get; init; } = [];
 
-    public static MethodReference Of(MethodInfo method)
+    public static MethodReference Of(MethodInfo method) => s_made.GetOrAdd(method, Make);
+
+    private static MethodReference Make(MethodInfo method)
     {
         if (method.Module.Assembly.IsDynamic || method.DeclaringType is null)
         {
@@ -48,6 +55,17 @@ internal sealed record MethodReference
     /// <summary>The method in this process.</summary>
     /// <exception cref="BundleException">The bundle does not have it.</exception>
     public MethodInfo Resolve()
+    {
+        if (TypeArguments.Count > 0 || MethodArguments.Count > 0)
+        {
+            return Find();
+        }
+
+        var key = (Assembly, ModuleVersion, Token);
+        return s_resolved.TryGetValue(key, out var known) ? known : s_resolved.GetOrAdd(key, Find());
+    }
+
+    private MethodInfo Find()
     {
         var assembly = LoadAssembly();
         var built = assembly.ManifestModule.ModuleVersionId;
