@@ -5,6 +5,11 @@ namespace Fluster.Actors;
 /// <summary>Bytes both ways: a socket itself where nothing is between, else a stream over it.</summary>
 internal abstract class SessionTransport : IDisposable
 {
+    // What lies in the system's buffers goes before any small frame: left to itself Linux lets that grow to tens of megabytes while a large
+    // message is under way, and calls wait as long as those take. Linux doubles both for its own needs.
+    private const int SendBuffer = 512 * 1024;
+    private const int ReceiveBuffer = 1024 * 1024;
+
     /// <summary>Receives what is there, at least one byte; 0 at the end.</summary>
     public abstract ValueTask<int> ReceiveAsync(Memory<byte> buffer);
 
@@ -23,6 +28,16 @@ internal abstract class SessionTransport : IDisposable
 
     public abstract void Dispose();
 
+    protected static void Prepare(Socket socket)
+    {
+        if (socket.ProtocolType == ProtocolType.Tcp)
+        {
+            socket.NoDelay = true;
+            socket.SendBufferSize = SendBuffer;
+            socket.ReceiveBufferSize = ReceiveBuffer;
+        }
+    }
+
     protected static void ShutDown(Socket socket)
     {
         try
@@ -39,11 +54,6 @@ internal abstract class SessionTransport : IDisposable
 /// <summary>A socket, without anything between it and the frames: large parts are received into the arrays that they are for.</summary>
 internal sealed class SocketTransport : SessionTransport
 {
-    // What lies in the system's buffers goes before any small frame: left to itself Linux lets that grow to tens of megabytes while a large
-    // message is under way, and calls wait as long as those take. Linux doubles both for its own needs.
-    private const int SendBuffer = 512 * 1024;
-    private const int ReceiveBuffer = 1024 * 1024;
-
     private const int TcpLevel = 6;
     private const int TcpCork = 3;
 
@@ -57,12 +67,7 @@ internal sealed class SocketTransport : SessionTransport
     {
         _socket = socket;
         _corks = OperatingSystem.IsLinux() && socket.ProtocolType == ProtocolType.Tcp;
-        if (socket.ProtocolType == ProtocolType.Tcp)
-        {
-            socket.NoDelay = true;
-            socket.SendBufferSize = SendBuffer;
-            socket.ReceiveBufferSize = ReceiveBuffer;
-        }
+        Prepare(socket);
     }
 
     public override ValueTask<int> ReceiveAsync(Memory<byte> buffer) => _socket.ReceiveAsync(buffer, SocketFlags.None);
@@ -105,17 +110,27 @@ internal sealed class SocketTransport : SessionTransport
 }
 
 /// <summary>A stream, as TLS makes one of a socket.</summary>
-internal sealed class StreamTransport(Stream stream, Socket socket) : SessionTransport
+internal sealed class StreamTransport : SessionTransport
 {
-    public override ValueTask<int> ReceiveAsync(Memory<byte> buffer) => stream.ReadAsync(buffer);
+    private readonly Stream _stream;
+    private readonly Socket _socket;
+
+    public StreamTransport(Stream stream, Socket socket)
+    {
+        _stream = stream;
+        _socket = socket;
+        Prepare(socket);
+    }
+
+    public override ValueTask<int> ReceiveAsync(Memory<byte> buffer) => _stream.ReadAsync(buffer);
 
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
-        await stream.WriteAsync(bytes).ConfigureAwait(false);
-        await stream.FlushAsync().ConfigureAwait(false);
+        await _stream.WriteAsync(bytes).ConfigureAwait(false);
+        await _stream.FlushAsync().ConfigureAwait(false);
     }
 
-    public override void Shutdown() => ShutDown(socket);
+    public override void Shutdown() => ShutDown(_socket);
 
-    public override void Dispose() => stream.Dispose();
+    public override void Dispose() => _stream.Dispose();
 }
