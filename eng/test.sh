@@ -75,7 +75,10 @@ fi
 built=$SECONDS
 
 echo "testing"
-dotnet test Fluster.Tests --no-build -nologo --results-directory "$results" --logger 'trx;LogFileName=tests.trx' --logger 'console;verbosity=minimal' \
+# Started in the background of a script, this would hand down that Ctrl+C is ignored, and tests that interrupt processes would wait for ever.
+heeding=()
+! env --default-signal=INT,QUIT true 2>/dev/null || heeding=(env --default-signal=INT,QUIT)
+${heeding[@]+"${heeding[@]}"} dotnet test Fluster.Tests --no-build -nologo --results-directory "$results" --logger 'trx;LogFileName=tests.trx' --logger 'console;verbosity=minimal' \
   --blame-hang --blame-hang-timeout 12m --blame-hang-dump-type none "$@"
 status=$?
 

@@ -248,7 +248,7 @@ public sealed class FlusterClientTests : IAsyncLifetime
     [Fact]
     public async Task NothingListens_FailsAtOnceAndSaysWhatToStart()
     {
-        var options = new FlusterClientOptions { Address = $"http://127.0.0.1:{ServiceProcess.FreePort()}" };
+        var options = new FlusterClientOptions { Address = $"http://127.0.0.1:{FreePorts.Next()}" };
         var started = Stopwatch.GetTimestamp();
 
         var error = await Assert.ThrowsAsync<ClusterException>(() => FlusterClient.ConnectAsync(options));

@@ -59,8 +59,8 @@ public class ControllerStartTests
         {
             ["HOME"] = directory.Path,
             ["Fluster__Controller__DataDirectory"] = directory.File("data"),
-            ["Kestrel__Endpoints__grpc__Url"] = $"http://127.0.0.1:{ServiceProcess.FreePort()}",
-            ["Kestrel__Endpoints__http__Url"] = $"http://127.0.0.1:{ServiceProcess.FreePort()}",
+            ["Kestrel__Endpoints__grpc__Url"] = $"http://127.0.0.1:{FreePorts.Next()}",
+            ["Kestrel__Endpoints__http__Url"] = $"http://127.0.0.1:{FreePorts.Next()}",
         };
         foreach (var (name, value) in settings)
         {

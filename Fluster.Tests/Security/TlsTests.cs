@@ -18,7 +18,7 @@ public class TlsTests
     public async Task PlainEndpoint_OffLoopback_IsRefusedNamingBothWays(string url)
     {
         using var directory = new TemporaryDirectory();
-        await using var process = Start(directory, $"{url}:{ServiceProcess.FreePort()}", Local());
+        await using var process = Start(directory, $"{url}:{FreePorts.Next()}", Local());
 
         await process.WaitForExitAsync(s_patience);
 
@@ -33,7 +33,7 @@ public class TlsTests
     public async Task PlainEndpoint_OffLoopback_IsServedWhenTheOwnerAllowsIt()
     {
         using var directory = new TemporaryDirectory();
-        var port = ServiceProcess.FreePort();
+        var port = FreePorts.Next();
         await using var process = Start(directory, $"http://0.0.0.0:{port}", Local(), ("Fluster__Controller__AllowPlainHttp", "true"));
         var token = await AdminTokenAsync(directory, process);
 
@@ -46,9 +46,9 @@ public class TlsTests
     public async Task OwnCertificate_IsPinnedByTokens_ForClientsWorkersJobsAndTheCommandLine()
     {
         using var directory = new TemporaryDirectory();
-        var address = $"https://127.0.0.1:{ServiceProcess.FreePort()}";
+        var address = $"https://127.0.0.1:{FreePorts.Next()}";
         var grpc = new Uri(address).Port;
-        await using var controller = Start(directory, $"https://0.0.0.0:{grpc}", $"https://0.0.0.0:{ServiceProcess.FreePort()}");
+        await using var controller = Start(directory, $"https://0.0.0.0:{grpc}", $"https://0.0.0.0:{FreePorts.Next()}");
         var token = await AdminTokenAsync(directory, controller);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(directory.File("data/tls.pem")));
         var hash = TokenClaims.ReadUnchecked(token)!.CertificateHash;
@@ -82,7 +82,7 @@ public class TlsTests
         await using var told = await FlusterClient.ConnectAsync(new FlusterClientOptions { Address = address, Token = unpinned, CertificateHash = hash });
     }
 
-    private static string Local() => $"http://127.0.0.1:{ServiceProcess.FreePort()}";
+    private static string Local() => $"http://127.0.0.1:{FreePorts.Next()}";
 
     private static async Task<string> AdminTokenAsync(TemporaryDirectory directory, ServiceProcess process)
     {

@@ -20,8 +20,8 @@ internal sealed class ControllerProcess : IAsyncDisposable
     private readonly TemporaryDirectory _directory = new();
     private readonly ClusterKey _key = ClusterKey.Create();
     private readonly Dictionary<string, string?> _settings;
-    private readonly int _grpcPort = ServiceProcess.FreePort();
-    private readonly int _httpPort = ServiceProcess.FreePort();
+    private readonly int _grpcPort = FreePorts.Next();
+    private readonly int _httpPort = FreePorts.Next();
     private ServiceProcess? _process;
 
     private ControllerProcess(IReadOnlyDictionary<string, string?>? settings) =>
