@@ -49,7 +49,7 @@ public sealed class ServiceIntegrationTests : IAsyncLifetime
 
         Assert.Equal("hello Ada", await client.Actor.Greet("Ada").WaitAsync(s_patience));
         await pool.WaitForSizeAsync(1);
-        Assert.Equal(["hello Bob"], await pool.Broadcast(actor => actor.Greet("Bob")).WaitAllAsync().ContinueWith(all => all.Result.Select(one => one.Value)));
+        Assert.Equal(["hello Bob"], (await pool.Broadcast(actor => actor.Greet("Bob")).WaitAllAsync()).Select(one => one.ValueOrThrow()));
 
         await host.StopAsync();
         await using var admin = _controller.Client();
