@@ -3,6 +3,9 @@ namespace Fluster.Actors;
 /// <summary>A way to one server: over a socket, or within this process.</summary>
 internal abstract class ActorConnection : IDisposable
 {
+    /// <summary>How long a server whose endpoint is gone may still answer.</summary>
+    protected static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
+
     /// <summary>Whether calls can be given to it. Once false it stays so.</summary>
     public abstract bool IsUsable { get; }
 

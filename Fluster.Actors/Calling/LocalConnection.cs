@@ -6,8 +6,6 @@ namespace Fluster.Actors;
 /// <summary>Calls a server of this process: the arguments and the result are written and read as everywhere, and no socket is between them.</summary>
 internal sealed class LocalConnection : ActorConnection
 {
-    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(1);
-
     private readonly LocalServer _server;
     private readonly PendingTable _pending;
     private readonly ConcurrentDictionary<Key, (HostedActor Actor, int Method)> _resolved = new();
@@ -91,7 +89,7 @@ internal sealed class LocalConnection : ActorConnection
 
     private async Task FailAsync(ActorTarget target)
     {
-        await Task.Delay(s_farewell, TimeProvider.System).ConfigureAwait(false); // it may still be answering
+        await Task.Delay(Farewell, TimeProvider.System).ConfigureAwait(false); // it may still be answering
         foreach (var call in _pending.All().Where(call => call.Target == target))
         {
             var served = call.Ticket as LocalServerCall;

@@ -10,9 +10,6 @@ namespace Fluster.Actors;
 /// </summary>
 internal sealed class SessionClient : ActorConnection
 {
-    /// <summary>How long a server whose endpoint is gone may still answer.</summary>
-    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(1);
-
     private static readonly TimeSpan s_pingInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>How much longer than a call's deadline the server's own word on it is waited for: it knows who held the actor.</summary>
@@ -129,7 +126,7 @@ internal sealed class SessionClient : ActorConnection
             }
 
             _gone.Add(target);
-            farewell = _connection is null ? TimeSpan.Zero : s_farewell; // It may still be answering.
+            farewell = _connection is null ? TimeSpan.Zero : Farewell; // It may still be answering.
         }
 
         _ = Detached.Run(() => FailAsync(target, farewell));
