@@ -76,7 +76,7 @@ internal static class ActorErrors
 
     private static Exception? Rebuild(RemoteExceptionInfo origin)
     {
-        if (MessageConstructor(origin.Type) is not { } constructor)
+        if (origin.Type.Length == 0 || MessageConstructor(origin.Type) is not { } constructor)
         {
             return null;
         }

@@ -11,10 +11,10 @@ internal sealed class PendingTable : IDisposable
     private readonly Stack<int> _free = new();
     private readonly Action<PendingCall> _expire;
     private readonly Timer _timer;
-    private readonly int _limit;
     private readonly long _grace;
     private readonly List<PendingCall> _watched = [];
     private PendingCall?[] _calls = new PendingCall?[64];
+    private int _limit;
     private int _used;
     private int _count;
     private bool _ticking;
@@ -37,21 +37,33 @@ internal sealed class PendingTable : IDisposable
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Calls that may wait at a time. Those that wait when it becomes smaller keep their numbers.</summary>
+    public int Limit
+    {
+        set
+        {
+            lock (_lock)
+            {
+                _limit = value;
+            }
+        }
+    }
+
     /// <summary>Gives the call a number that no other waiting call has; -1 when there are too many.</summary>
     public int Add(PendingCall call)
     {
         lock (_lock)
         {
+            if (_count >= _limit)
+            {
+                return -1;
+            }
+
             if (!_free.TryPop(out var slot))
             {
-                if (_used == _limit)
-                {
-                    return -1;
-                }
-
                 if (_used == _calls.Length)
                 {
-                    Array.Resize(ref _calls, Math.Min(_calls.Length * 2, _limit));
+                    Array.Resize(ref _calls, _calls.Length * 2);
                 }
 
                 slot = _used++;

@@ -40,7 +40,7 @@ internal sealed class SessionClient : ActorConnection
         _token = token;
         _connector = new SessionConnector(this, address, token);
         MaxMessageSize = maxMessageSize;
-        _pending = new PendingTable(SessionHost.MostSlots, Expire, s_grace);
+        _pending = new PendingTable(SessionHost.FewestSlots, Expire, s_grace);
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
         {
             _pings = new Timer(static session => ((SessionClient)session!).Ping(), this, Timeout.Infinite, Timeout.Infinite);
@@ -304,6 +304,7 @@ internal sealed class SessionClient : ActorConnection
 
             connection.SameMachine = welcome.SameMachine;
             _serversLimit = welcome.MaxMessageSize;
+            _pending.Limit = Math.Clamp((int)Math.Min(welcome.Slots, SessionHost.MostSlots), SessionHost.FewestSlots, SessionHost.MostSlots);
             var isKnown = welcome.Resumed || _incarnation.Length == 0;
             _incarnation = welcome.Incarnation;
             foreach (var call in _pending.All())
@@ -318,6 +319,7 @@ internal sealed class SessionClient : ActorConnection
                 }
             }
 
+            while (PlaceNext(connection) is not null) { } // as many as there are slots for
             _connection = connection;
         }
 
@@ -394,14 +396,21 @@ internal sealed class SessionClient : ActorConnection
 
     private PendingCall? PlaceNext(ClientConnection? connection)
     {
-        while (_overflow.TryDequeue(out var next))
+        while (_overflow.TryPeek(out var next))
         {
             if (!next.IsPending)
             {
+                _overflow.Dequeue();
                 continue;
             }
 
-            Number(next, _pending.Add(next));
+            if (_pending.Add(next) is var slot && slot < 0)
+            {
+                return null;
+            }
+
+            _overflow.Dequeue();
+            Number(next, slot);
             if (connection is not null)
             {
                 Write(connection, next);

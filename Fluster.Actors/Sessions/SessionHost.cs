@@ -13,8 +13,14 @@ internal sealed partial class SessionHost : IAsyncDisposable
 
     public const uint Version = 1;
 
-    /// <summary>Calls of one session that may be open at a time.</summary>
+    /// <summary>Calls of one session that may be open at a time, while there are few sessions.</summary>
     public const int MostSlots = 4096;
+
+    /// <summary>Calls of one session that may always be open at a time.</summary>
+    public const int FewestSlots = 256;
+
+    /// <summary>Sessions up to which each may have the most: a slot costs memory as long as its session lives.</summary>
+    private const int MostRoomySessions = 256;
 
     /// <summary>Bytes of results that are kept for clients that have not said that they have them.</summary>
     private const long MostKept = 64L * 1024 * 1024;
@@ -134,10 +140,18 @@ internal sealed partial class SessionHost : IAsyncDisposable
         {
             Incarnation = Incarnation,
             Resumed = resumed,
-            Slots = MostSlots,
+            Slots = (uint)Slots(),
             MaxMessageSize = MaxMessageSize,
             SameMachine = hello.Machine.Length > 0 && hello.Machine == MachineClock.Id,
         });
+    }
+
+    private int Slots()
+    {
+        lock (_lock)
+        {
+            return _sessions.Count <= MostRoomySessions ? MostSlots : FewestSlots;
+        }
     }
 
     /// <summary>A session's client has another token. Gives the time when that ends; null when it is not one of the same caller, and the old one goes on counting.</summary>
