@@ -26,7 +26,7 @@ internal abstract class SessionInput
     private int _start;
     private int _end;
     private int _bodyLeft;
-    private bool _direct;
+    private Memory<byte> _direct;
     private bool _moreFollows;
     private bool _ended;
 
@@ -150,15 +150,19 @@ internal abstract class SessionInput
             LastHeard = _time.GetTimestamp();
         }
 
-        if (!_direct)
+        if (_direct.IsEmpty)
         {
             _end += received;
             return;
         }
 
-        _direct = false;
-        _bodyLeft -= received;
-        _assembler!.Advance(received);
+        // What follows the frame is the next one's beginning. It goes where that is read; its place in the array is for the next frame's bytes.
+        var part = Math.Min(received, _bodyLeft);
+        _direct[part..received].CopyTo(_buffer);
+        _end = received - part;
+        _direct = default;
+        _bodyLeft -= part;
+        _assembler!.Advance(part);
         EndBody();
     }
 
@@ -249,8 +253,9 @@ internal abstract class SessionInput
             _start = _end = 0;
             if (_bodyLeft > 0 && _assembler?.NextRoom() is { Length: > 0 } room)
             {
-                _direct = true;
-                return room[..Math.Min(room.Length, _bodyLeft)];
+                // The header of the next frame comes in the same go: alone it would be one more receive, and often one more wait.
+                _direct = room[..Math.Min(room.Length, _moreFollows ? _bodyLeft + FrameHeader.Size : _bodyLeft)];
+                return _direct;
             }
         }
         else if (_buffer.Length - _end < MostWhole)

@@ -169,12 +169,12 @@ internal sealed class SessionOutput(SessionTransport transport, Action<Exception
     {
         try
         {
-            while (Next() is var (small, part, finished) && small.Length > 0)
+            while (Next() is var (small, part, finished, more) && small.Length > 0)
             {
                 if (part.Length > 0)
                 {
                     // Its header is at the end of the small frames.
-                    await transport.SendAsync(small, part).ConfigureAwait(false);
+                    await transport.SendAsync(small, part, more).ConfigureAwait(false);
                 }
                 else
                 {
@@ -192,7 +192,7 @@ internal sealed class SessionOutput(SessionTransport transport, Action<Exception
     }
 
     // What is sent next: all small frames, and one frame of the large message whose turn it is. Its header is the last of the small ones.
-    private (ReadOnlyMemory<byte> Small, ReadOnlyMemory<byte> Part, LargeMessage? Finished) Next()
+    private (ReadOnlyMemory<byte> Small, ReadOnlyMemory<byte> Part, LargeMessage? Finished, bool More) Next()
     {
         TaskCompletionSource? drained = null;
         lock (_lock)
@@ -224,12 +224,13 @@ internal sealed class SessionOutput(SessionTransport transport, Action<Exception
             (_front, _back) = (_back, _front);
             if (_closed || (_back.Length == 0 && part.Length == 0))
             {
+                transport.Push(); // what was to follow may have been given up
                 _sending = false;
                 (drained, _drained) = (_drained, null);
             }
             else
             {
-                return (_back.Memory, part, finished);
+                return (_back.Memory, part, finished, _large.Count > 0);
             }
         }
 

@@ -17,10 +17,18 @@ internal abstract class SessionTransport : IDisposable
     public abstract ValueTask SendAsync(ReadOnlyMemory<byte> bytes);
 
     /// <summary>Sends one after the other, if possible so that the receiver wakes up once.</summary>
-    public virtual async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    /// <param name="first">What goes first.</param>
+    /// <param name="second">What follows.</param>
+    /// <param name="more">Whether more of the kind is about to be sent: a last bit may wait for it, until <see cref="Push"/>.</param>
+    public virtual async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second, bool more)
     {
         await SendAsync(first).ConfigureAwait(false);
         await SendAsync(second).ConfigureAwait(false);
+    }
+
+    /// <summary>Nothing waits for more any longer.</summary>
+    public virtual void Push()
+    {
     }
 
     /// <summary>Tells the other side that nothing more is sent.</summary>
@@ -62,6 +70,7 @@ internal sealed class SocketTransport : SessionTransport
 
     private readonly Socket _socket;
     private readonly bool _corks;
+    private bool _corked;
 
     public SocketTransport(Socket socket)
     {
@@ -79,17 +88,27 @@ internal sealed class SocketTransport : SessionTransport
     }
 
     // A header that is sent alone is a segment of its own, for which the receiver wakes up and finds nothing to do.
-    public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second, bool more)
     {
-        if (_corks)
+        if (_corks && !_corked)
         {
+            _corked = true;
             _socket.SetRawSocketOption(TcpLevel, TcpCork, s_on);
         }
 
         await SendAsync(first).ConfigureAwait(false);
         await SendAsync(second).ConfigureAwait(false);
-        if (_corks)
+        if (!more)
         {
+            Push();
+        }
+    }
+
+    public override void Push()
+    {
+        if (_corked)
+        {
+            _corked = false;
             _socket.SetRawSocketOption(TcpLevel, TcpCork, s_off);
         }
     }

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Fluster.Actors;
+using Google.Protobuf;
+using V1 = Fluster.Actors.V1;
 
 namespace Fluster.Tests;
 
@@ -8,6 +10,8 @@ namespace Fluster.Tests;
 public sealed class SessionOutputTests
 {
     private const int LongBytes = 64 << 20;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     /// <summary>Between a small frame and its receiver lies only what the system holds of the long message, and that is kept short: "a 64 MiB argument does not delay other calls".</summary>
     [Fact]
@@ -48,6 +52,113 @@ public sealed class SessionOutputTests
         output.Close();
     }
 
+    /// <summary>"Writes coalesced": whatever is there when a write begins leaves with it.</summary>
+    [Fact]
+    public async Task SmallFrames_AppendedWhileOneIsSent_LeaveTogether()
+    {
+        using var transport = new Gated();
+        var output = new SessionOutput(transport, static _ => { });
+        output.Append(FrameType.Ping);
+        output.Send(now: true);
+        for (var i = 0; i < 1000; i++)
+        {
+            output.Append(FrameType.Ping);
+            output.Send(now: true);
+        }
+
+        transport.Gate.SetResult();
+        await output.DrainAsync().WaitAsync(s_patience);
+
+        Assert.Equal([FrameHeader.Size, 1000 * FrameHeader.Size], transport.Writes);
+    }
+
+    /// <summary>A session has as many slots as the server grants; calls beyond that wait for one.</summary>
+    [Fact]
+    public async Task Calls_MoreThanTheServerGrants_WaitForASlot()
+    {
+        const int granted = 300;
+        const int calls = 400;
+        using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        using var client = new ActorClient<ICounted>($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}", "counted", "token");
+        var made = Enumerable.Range(0, calls).Select(_ => client.Actor.Get()).ToArray();
+        using var server = new SocketTransport(await listener.AcceptAsync());
+        var frames = new Frames(server);
+        await frames.SkipAsync(SessionHost.Preface.Length);
+        Assert.Equal(FrameType.Hello, (await frames.NextAsync()).Type);
+        await server.SendAsync(Frame(new FrameHeader(FrameType.Welcome, false, 0, 0, 0), new V1.SessionWelcome { Incarnation = "one", Slots = granted, MaxMessageSize = 1 << 20 }));
+
+        var sent = await CallsUntilPongAsync();
+        Assert.Equal(granted, sent.Count);
+        await server.SendAsync(Frame(new FrameHeader(FrameType.Failure, false, sent[7].Slot, 0, sent[7].Sequence), new V1.ActorError { Kind = V1.ActorErrorKind.Exception, Message = "the answer of the seventh" }));
+        var next = Assert.Single(await CallsUntilPongAsync());
+
+        Assert.Equal((sent[7].Slot, sent[7].Sequence + 1), (next.Slot, next.Sequence));
+        var answer = await Record.ExceptionAsync(() => made[7].WaitAsync(s_patience));
+        Assert.Contains("the answer of the seventh", answer?.Message, StringComparison.Ordinal);
+
+        async Task<List<FrameHeader>> CallsUntilPongAsync()
+        {
+            var received = new List<FrameHeader>();
+            while (true)
+            {
+                var frame = await frames.NextAsync().WaitAsync(s_patience);
+                if (frame.Type == FrameType.Pong)
+                {
+                    return received;
+                }
+
+                if (frame.Type == FrameType.Call)
+                {
+                    received.Add(frame);
+                    if (received.Count == 1)
+                    {
+                        await server.SendAsync(Frame(new FrameHeader(FrameType.Ping, false, 0, 0, 0), message: null));
+                    }
+                }
+            }
+        }
+    }
+
+    private static byte[] Frame(FrameHeader header, IMessage? message)
+    {
+        var body = message?.ToByteArray() ?? [];
+        var frame = new byte[FrameHeader.Size + body.Length];
+        (header with { Length = body.Length }).Write(frame);
+        body.CopyTo(frame, FrameHeader.Size);
+        return frame;
+    }
+
+    public interface ICounted
+    {
+        Task<int> Get();
+    }
+
+    /// <summary>The first write takes until the gate opens.</summary>
+    private sealed class Gated : SessionTransport
+    {
+        public TaskCompletionSource Gate { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public List<int> Writes { get; } = [];
+
+        public override ValueTask<int> ReceiveAsync(Memory<byte> buffer) => ValueTask.FromResult(0);
+
+        public override async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+        {
+            Writes.Add(bytes.Length);
+            await Gate.Task;
+        }
+
+        public override void Shutdown()
+        {
+        }
+
+        public override void Dispose()
+        {
+        }
+    }
+
     private sealed class Frames(SocketTransport transport)
     {
         private readonly byte[] _buffer = new byte[FrameHeader.MostLength];
@@ -61,6 +172,8 @@ public sealed class SessionOutputTests
             await FillAsync(header.Length);
             return header;
         }
+
+        public Task SkipAsync(int count) => FillAsync(count);
 
         private async Task FillAsync(int count)
         {
