@@ -168,7 +168,7 @@ internal sealed class FakeWorker : IAsyncDisposable
                 await ReportAsync();
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or RpcException or InvalidOperationException)
+        catch (Exception exception) when (exception is OperationCanceledException or RpcException or InvalidOperationException or IOException)
         {
             // Silenced, or the link has ended.
         }
