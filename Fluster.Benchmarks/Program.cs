@@ -11,6 +11,7 @@ return await BenchmarkRunner.RunAsync(
         new Endpoints(),
         new SchedulePass(),
         new StepRate(),
+        new VmSteps(),
         new SubmitRate(),
         new MemoryUse(),
         new RestartTime(),

@@ -89,6 +89,7 @@ internal static class FlusterCommand
         {
             JobCommands.Build(),
             WorkerCommands.Build(),
+            VmCommands.Build(),
             EndpointCommands.Build(),
             ActorCommands.Build(),
             ClusterCommands.Build(),

@@ -234,6 +234,7 @@ internal sealed record EndpointChangeView(string Change, EndpointView Endpoint);
 [JsonSerializable(typeof(ExplanationView))]
 [JsonSerializable(typeof(IReadOnlyList<JobView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
+[JsonSerializable(typeof(VmListView))]
 [JsonSerializable(typeof(IReadOnlyList<EndpointView>))]
 [JsonSerializable(typeof(IReadOnlyList<MethodView>))]
 [JsonSerializable(typeof(ClusterView))]

@@ -33,6 +33,18 @@ internal sealed record TokenClaims
     [JsonPropertyName("fence")]
     public ulong? Fence { get; init; }
 
+    /// <summary>Of a worker on a machine of a backend: the machine. With <see cref="IsFirst"/>, instead of <see cref="Worker"/>.</summary>
+    [JsonPropertyName("vm")]
+    public string? Vm { get; init; }
+
+    /// <summary>The number of the machine's record, by which it is found.</summary>
+    [JsonPropertyName("vmn")]
+    public long? VmUid { get; init; }
+
+    /// <summary>The machine's own token, with which each of its workers gets one for itself.</summary>
+    [JsonPropertyName("first")]
+    public bool? IsFirst { get; init; }
+
     /// <summary>Of an adoption: the cluster that the worker is to join.</summary>
     [JsonPropertyName("cluster")]
     public string? Cluster { get; init; }

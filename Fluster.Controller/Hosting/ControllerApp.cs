@@ -24,6 +24,7 @@ internal static class ControllerApp
         builder.AddController(onFatal);
         var app = builder.Build();
         _ = app.Services.GetRequiredService<ClusterLoop>();
+        _ = app.Services.GetRequiredService<VmSources>(); // with settings that are wrong it does not start
         KeyFiles.WriteAdminToken(app.Services);
         app.MapController();
         return app;
@@ -49,6 +50,8 @@ internal static class ControllerApp
         services.AddSingleton(provider => new LogStore(DirectoryOf(provider)));
         services.AddSingleton(provider => new BlobStore(DirectoryOf(provider), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new DiskSpace(DirectoryOf(provider), ByteSize.Parse(SettingsOf(provider).DiskReserve).Bytes, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => VmBackendOptions.Open(
+            SettingsOf(provider), builder.Configuration, provider.GetRequiredService<OpenedCluster>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         foreach (var type in s_parts)
         {
             services.AddSingleton(type);
@@ -91,7 +94,8 @@ internal static class ControllerApp
         typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),
         typeof(JobCalls), typeof(JobListing), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(RegistrationCalls), typeof(EndpointWatchCalls), typeof(ActionCalls),
-        typeof(ClusterCalls), typeof(TrustCalls), typeof(WorkerAdmission),
+        typeof(ClusterCalls), typeof(TrustCalls), typeof(WorkerAdmission), typeof(VmCalls),
+        typeof(VmPlannerService), typeof(VmRequests), typeof(VmService), typeof(VmWatch),
         typeof(ControllerService), typeof(ControllerRuntime),
     ];
 

@@ -48,6 +48,15 @@ internal sealed class ControllerOptions
 
     /// <summary>How long the token of a worker lasts. It is renewed over the worker's link in half that time. Default: 30 days.</summary>
     public TimeSpan WorkerTokenLifetime { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>The address under which machines of backends reach this controller's gRPC endpoint, for example <c>https://10.0.0.2:8443</c>. Default: where it listens.</summary>
+    public string AdvertiseAddress { get; set; } = "";
+
+    /// <summary>How long a worker on a machine of a backend goes on without a controller before it ends its attempts and itself. Default: 30 minutes.</summary>
+    public TimeSpan VmOrphanTimeout { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>Where machines come from, in the order in which they are asked. Default: none, workers are started by somebody.</summary>
+    public IList<VmBackendOptions> Backends { get; set; } = [];
 }
 
 /// <summary>Says what is wrong with a setting and where it is.</summary>
@@ -95,6 +104,17 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (options.WorkerTokenLifetime < s_shortestWorkerToken)
         {
             problems.Add($"{ControllerOptions.Section}:WorkerTokenLifetime is {options.WorkerTokenLifetime}: it must be at least {s_shortestWorkerToken}.");
+        }
+
+        problems.AddRange(VmBackendOptions.ProblemsOf([.. options.Backends]));
+        if (options.VmOrphanTimeout <= TimeSpan.Zero)
+        {
+            problems.Add($"{ControllerOptions.Section}:VmOrphanTimeout is {options.VmOrphanTimeout}: it must be more than nothing.");
+        }
+
+        if (options.AdvertiseAddress.Length > 0 && !Uri.IsWellFormedUriString(options.AdvertiseAddress, UriKind.Absolute))
+        {
+            problems.Add($"{ControllerOptions.Section}:AdvertiseAddress is '{options.AdvertiseAddress}': it is a URL, such as https://10.0.0.2:7071.");
         }
 
         if (!string.IsNullOrEmpty(options.ClusterKey))

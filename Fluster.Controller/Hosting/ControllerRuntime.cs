@@ -11,6 +11,9 @@ internal sealed partial class ControllerRuntime(
     WorkerLinks links,
     JobWatches watches,
     RuntimeListeners listeners,
+    VmPlannerService machines,
+    VmService vms,
+    VmWatch vmWatch,
     IOptions<ControllerOptions> options,
     TimeProvider time,
     ILogger<ControllerRuntime> logger) : IHostedLifecycleService, IDisposable
@@ -39,6 +42,8 @@ internal sealed partial class ControllerRuntime(
         _running = Task.WhenAll(
             Detached.Run(() => scheduler.RunAsync(_stopping.Token)),
             Detached.Run(() => projection.RunAsync(_stopping.Token)),
+            Detached.Run(() => machines.RunAsync(_stopping.Token)),
+            Detached.Run(() => vmWatch.RunAsync(_stopping.Token)),
             Detached.Run(() => DoOwedAsync(_stopping.Token)));
         return Task.CompletedTask;
     }
@@ -58,6 +63,7 @@ internal sealed partial class ControllerRuntime(
 
     public async Task StoppedAsync(CancellationToken cancellationToken)
     {
+        vms.Stop();
         await _stopping.CancelAsync();
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -72,9 +78,17 @@ internal sealed partial class ControllerRuntime(
 
     private void StartEffect(ClusterEffect effect)
     {
-        if (effect is ClusterEffect.UpdateWorker update)
+        switch (effect)
         {
-            links.Update(update.WorkerUid);
+            case ClusterEffect.UpdateWorker update:
+                links.Update(update.WorkerUid);
+                break;
+            case ClusterEffect.CreateVm create:
+                vms.LookAt(create.VmUid);
+                break;
+            case ClusterEffect.ReleaseVm release:
+                vms.LookAt(release.VmUid);
+                break;
         }
     }
 
@@ -169,12 +183,13 @@ internal sealed class ShutdownSignal : IDisposable
 }
 
 /// <summary>Everything that sees each commit.</summary>
-internal sealed class RuntimeListeners(SchedulerService scheduler, JobWatches watches, EndpointProjection projection, EndpointFeed feed, ActionLog actions) : ICommitListener
+internal sealed class RuntimeListeners(
+    SchedulerService scheduler, JobWatches watches, EndpointProjection projection, EndpointFeed feed, ActionLog actions, VmPlannerService machines) : ICommitListener
 {
     /// <summary>Fires at every commit.</summary>
     public Pulse Committed { get; } = new();
 
-    public IEnumerable<ICommitListener> All => [scheduler, watches, projection, feed, actions, this];
+    public IEnumerable<ICommitListener> All => [scheduler, watches, projection, feed, actions, machines, this];
 
     public void OnCommitted(ClusterState state, Batch batch) => Committed.Fire();
 }

@@ -33,6 +33,9 @@ internal sealed class LeaseTracker(LeaseSettings settings)
         }
     }
 
+    /// <summary>The worker is gone with its machine.</summary>
+    public void Forget(long workerUid) => _leases.Remove(workerUid);
+
     /// <summary>One second has passed.</summary>
     /// <returns>What the machine has to know, by worker.</returns>
     public IReadOnlyList<ClusterInput.Silence> Tick()

@@ -135,6 +135,14 @@ internal sealed class LoopCore
         Batch = new Batch();
         _effects = [];
         Published = _view.ToState();
+        foreach (var (uid, worker) in batch.Workers)
+        {
+            if (worker is null)
+            {
+                _leases.Forget(uid);
+            }
+        }
+
         foreach (var (uid, registration) in batch.Registrations)
         {
             if (registration is null or { Ended: true })

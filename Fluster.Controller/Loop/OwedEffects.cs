@@ -17,6 +17,18 @@ internal static class OwedEffects
             }
         }
 
+        foreach (var vm in state.Vms.Ascending())
+        {
+            if (vm.State == VmState.Requested)
+            {
+                yield return new ClusterEffect.CreateVm(vm.Uid);
+            }
+            else if (vm.State == VmState.Releasing)
+            {
+                yield return new ClusterEffect.ReleaseVm(vm.Uid);
+            }
+        }
+
         // Parents come before their children: uids grow.
         var parents = new SortedSet<long>();
         foreach (var job in state.Jobs.Ascending())

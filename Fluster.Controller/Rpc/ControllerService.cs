@@ -5,7 +5,7 @@ namespace Fluster.Controller;
 /// <summary>The controller's RPCs: who calls, then the calls of one subject.</summary>
 internal sealed class ControllerService(
     JobCalls jobs, JobListing listing, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, RegistrationCalls registrations, EndpointWatchCalls endpointWatches, ActionCalls actions,
-    ClusterCalls cluster, TrustCalls trust, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
+    ClusterCalls cluster, TrustCalls trust, VmCalls vms, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
 {
     public override Task<V1.LaunchJobResponse> LaunchJob(V1.LaunchJobRequest request, ServerCallContext context) =>
         jobs.LaunchAsync(CallerOf(context), request, context.CancellationToken);
@@ -56,6 +56,9 @@ internal sealed class ControllerService(
 
     public override Task<V1.DrainWorkerResponse> DrainWorker(V1.DrainWorkerRequest request, ServerCallContext context) =>
         workers.DrainAsync(request, context.CancellationToken);
+
+    public override Task<V1.ListVmsResponse> ListVms(V1.ListVmsRequest request, ServerCallContext context) =>
+        Task.FromResult(vms.List());
 
     public override Task<V1.RegisterEndpointResponse> RegisterEndpoint(V1.RegisterEndpointRequest request, ServerCallContext context) =>
         endpoints.RegisterAsync(CallerOf(context), request, context.CancellationToken);

@@ -3,7 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace Fluster.Controller;
 
 /// <summary>Jobs as readers see them. Secrets of their environments are not here.</summary>
-internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines lastLines, SchedulerService scheduler)
+internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines lastLines, SchedulerService scheduler, VmSources machines)
 {
     private const int MostDisplayed = 200;
 
@@ -47,7 +47,11 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines la
     }
 
     /// <summary>Says what jobs wait for.</summary>
-    public Explainer Explainer(ClusterState state) => new(state, loop.Now().Time, links.Obstacle, scheduler.ReservedFor);
+    public Explainer Explainer(ClusterState state)
+    {
+        var now = loop.Now().Time;
+        return new Explainer(state, now, links.Obstacle, scheduler.ReservedFor) { MachinesFor = job => new VmNotes(new VmOffers(machines.All)).Of(state, job, now) };
+    }
 
     /// <summary>The last attempt of the task that ended its job; none: no task did.</summary>
     private static Fence Failed(ClusterState state, JobRecord job)
@@ -92,7 +96,7 @@ internal sealed class JobInfos(ClusterLoop loop, WorkerLinks links, LastLines la
         var info = new V1.AttemptInfo
         {
             Fence = attempt.Fence.Value,
-            WorkerId = state.Workers.Find(attempt.WorkerUid)!.Id.ToString(),
+            WorkerId = attempt.Worker.ToString(),
             State = attempt.State.ToWire(),
             PlacedAt = Time(attempt.PlacedAt),
             StartedAt = Time(attempt.StartedAt),

@@ -83,7 +83,7 @@ internal sealed class LogCalls(ClusterLoop loop, LogStore logs, JobWatches watch
 
         var state = loop.Current;
         var attempt = state.Attempt(new Fence(chunk.Fence));
-        if (attempt is null || state.Workers.Find(attempt.WorkerUid) is not { } owner || owner.Id != worker)
+        if (attempt is null || attempt.Worker != worker)
         {
             throw new RpcException(new Status(StatusCode.PermissionDenied, $"Attempt {chunk.Fence} was not placed on worker '{worker}'."));
         }

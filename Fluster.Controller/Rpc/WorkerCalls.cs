@@ -27,15 +27,15 @@ internal sealed partial class WorkerCalls(
             ResultRules.Check(holding.Outcome?.Result);
         }
 
-        var result = await loop.ApplyAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings], hello.Link), cancellationToken);
+        var result = await loop.ApplyAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings], hello.Link, caller.Pass), cancellationToken);
         using var connection = new WorkerConnection(
-            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, new TokenRenewal(() => tokens.ForWorker(worker), tokens.WorkerLifetime, time), time);
+            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, new TokenRenewal(() => TokenFor(worker, caller), tokens.WorkerLifetime, time), time);
         connection.Greeted(holdings);
         links.Attach(connection);
         Log.Came(logger, worker, hello.Incarnation, holdings.Count);
         try
         {
-            await frames.WriteAsync(new V1.WorkerLinkResponse { Welcome = Welcome(worker, hello.ClusterId) }, cancellationToken);
+            await frames.WriteAsync(new V1.WorkerLinkResponse { Welcome = Welcome(worker, caller, hello.ClusterId) }, cancellationToken);
             await connection.RunAsync(reports, frames, cancellationToken);
         }
         finally
@@ -118,13 +118,19 @@ internal sealed partial class WorkerCalls(
         throw new RpcException(new Status(StatusCode.InvalidArgument, "A worker begins with Hello."));
     }
 
-    private V1.WorkerWelcome Welcome(WorkerId worker, string from) => new()
+    /// <summary>A token that replaces the worker's; on a machine of a backend, the credential for which the machine's token is exchanged.</summary>
+    private string TokenFor(WorkerId worker, Caller caller) =>
+        caller.Claims.VmUid is not { } uid ? tokens.ForWorker(worker)
+        : loop.Current.Vms.Find(uid) is { } vm ? tokens.ForWorker(worker, vm)
+        : ""; // the machine is gone: its worker keeps what it has, which is worth nothing any more
+
+    private V1.WorkerWelcome Welcome(WorkerId worker, Caller caller, string from) => new()
     {
         ClusterId = loop.Current.Meta.ClusterId,
         Epoch = loop.Current.Meta.Epoch,
         ClusterKey = tokens.PublicKey,
         ReportInterval = Duration.FromTimeSpan(_reportInterval),
-        Token = tokens.ForWorker(worker),
+        Token = TokenFor(worker, caller),
         Adoption = from.Length > 0 && from != loop.Current.Meta.ClusterId ? tokens.ForAdoption(worker, from, loop.Current.Meta.ClusterId) : "",
     };
 

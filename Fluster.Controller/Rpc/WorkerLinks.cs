@@ -22,6 +22,9 @@ internal sealed class WorkerLinks(TimeProvider time)
     /// <summary>Whether work sent to a worker reaches it now, and it wants some.</summary>
     public bool TakesWork(long workerUid) => _connections.ContainsKey(workerUid) && IsTrusted(workerUid) && (!_news.TryGetValue(workerUid, out var news) || news.Health?.AcceptsWork != false);
 
+    /// <summary>Whether a worker is there and says that it takes no work: its disk is full, for example.</summary>
+    public bool Refuses(long workerUid) => _connections.ContainsKey(workerUid) && _news.TryGetValue(workerUid, out var news) && news.Health?.AcceptsWork == false;
+
     public bool IsConnected(long workerUid) => _connections.ContainsKey(workerUid);
 
     /// <summary>Why a worker gets no work now, to be read after its name; null: it does.</summary>

@@ -9,6 +9,7 @@ internal sealed class Capacity
     private readonly Dictionary<Kind, List<SlotBlock>> _kinds = [];
     private readonly Dictionary<Wish, Choices> _choices = [];
     private readonly Dictionary<long, WorkerSlot> _slots = [];
+    private readonly SortedDictionary<long, List<WorkerSlot>> _slices = [];
     private int _withRoom;
 
     /// <param name="state">The state that the pass works on.</param>
@@ -81,6 +82,27 @@ internal sealed class Capacity
         slot.Block.Measure();
     }
 
+    /// <summary>Takes room on every worker of one slice; null: no slice has it.</summary>
+    /// <param name="shape">What each of its tasks needs.</param>
+    /// <param name="size">Workers of the slice.</param>
+    /// <param name="end">Cluster time at which it is over at the latest.</param>
+    /// <param name="may">Whether a task may go to a worker at all.</param>
+    /// <returns>In the order of their numbers in the slice.</returns>
+    public IReadOnlyList<WorkerSlot>? TakeSlice(ResourceShape shape, int size, long end, Func<WorkerSlot, bool> may)
+    {
+        foreach (var slice in _slices.Values)
+        {
+            if (slice.Count == size && slice.TrueForAll(slot => slot.Worker.IsOfAKindFor(shape) && slot.HasRoomFor(shape, end) && may(slot)))
+            {
+                var taken = slice.OrderBy(slot => slot.Worker.VmIndex).ToList();
+                taken.ForEach(slot => Take(slot, shape));
+                return taken;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The workers that could hold a shape if nothing else were there.</summary>
     public IEnumerable<WorkerSlot> SlotsFor(ResourceShape shape)
     {
@@ -134,6 +156,16 @@ internal sealed class Capacity
 
         var slot = blocks[^1].Add(worker);
         _slots[worker.Uid] = slot;
+        if (worker.VmUid != 0 && worker.Traits.Capacity.Tpus > 0)
+        {
+            if (!_slices.TryGetValue(worker.VmUid, out var slice))
+            {
+                _slices[worker.VmUid] = slice = [];
+            }
+
+            slice.Add(slot);
+        }
+
         _withRoom += slot.Free.Jobs > 0 ? 1 : 0;
     }
 

@@ -12,6 +12,9 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
 {
     private readonly List<WorkerRecord> _workers = [.. state.Workers.Ascending()];
 
+    /// <summary>What is done about machines for a job, as a sentence; null: there are no backends.</summary>
+    public Func<JobRecord, string?> MachinesFor { get; init; } = _ => null;
+
     /// <summary>What the job waits for, as a sentence. Names no other jobs.</summary>
     public string ReasonOf(JobRecord job) => Find(job).Reason;
 
@@ -71,14 +74,18 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             var own = task is null ? null : Blocked(job, task);
             if (own is null && (!job.Terms.HasGangs || Readiness.OfGang(state, job, index - (index % job.Terms.GangSize)) <= now))
             {
-                return Binding(job);
+                return WithMachines(job, Binding(job));
             }
 
             blocked ??= own ?? new Finding(PendingCause.LastAttempt, "Its tasks run at once, and those of the last try have not all ended.");
         }
 
-        return blocked ?? Binding(job);
+        return blocked ?? WithMachines(job, Binding(job));
     }
+
+    private Finding WithMachines(JobRecord job, Finding finding) => finding.Cause != PendingCause.Placing && MachinesFor(job) is { } machines
+        ? finding with { Reason = $"{finding.Reason} {machines}" }
+        : finding;
 
     /// <summary>What a task waits for by itself, whatever room there is; null: nothing.</summary>
     private Finding? Blocked(JobRecord job, TaskRecord task)
@@ -110,7 +117,7 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             var last = state.Attempt(task.Attempts[^1])!;
             return new Finding(
                 PendingCause.LastAttempt,
-                $"Task {task.Index} waits until no process of its last attempt can be left on {state.Workers.Find(last.WorkerUid)!.Id}.")
+                $"Task {task.Index} waits until no process of its last attempt can be left on {last.Worker}.")
             {
                 Task = task.Index,
                 Holders = last.Dead ? [] : [last.Fence],
@@ -161,7 +168,7 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
     private Finding? Gang(JobRecord job, List<WorkerRecord> fitting)
     {
         var (shape, size) = (job.Terms.Shape, job.Terms.GangSize);
-        var most = fitting.Sum(worker => Room.Whole(worker).Times(shape));
+        var most = RoomFor(job, fitting, Room.Whole);
         if (most < size)
         {
             return new Finding(PendingCause.GangTooLarge, $"Its {size} tasks run at once, and when nothing else runs there is room for {most}.")
@@ -170,7 +177,7 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             };
         }
 
-        var free = fitting.Where(worker => !GangRules.IsTaken(worker, job, 0, state.Attempt, state.Jobs.Find)).Sum(worker => Room.Free(worker).Times(shape));
+        var free = RoomFor(job, [.. fitting.Where(worker => !GangRules.IsTaken(worker, job, 0, state.Attempt, state.Jobs.Find))], Room.Free);
         if (free >= size)
         {
             return null;
@@ -190,6 +197,15 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
             Holders = holders,
             Change = visible => $"It runs when there is room for {size - free} more: for example when {Names(holders, visible)}.",
         };
+    }
+
+    /// <summary>How many tasks have room at once; those of a slice only where all of it has.</summary>
+    private static long RoomFor(JobRecord job, IReadOnlyList<WorkerRecord> workers, Func<WorkerRecord, Room> roomOf)
+    {
+        var (shape, size) = (job.Terms.Shape, job.Terms.SliceSize);
+        return workers.GroupBy(worker => size > 1 ? worker.VmUid : 0).Sum(machine => machine.Key == 0
+            ? machine.Sum(worker => roomOf(worker).Times(shape))
+            : machine.Count(worker => roomOf(worker).Times(shape) > 0) == size ? size : 0);
     }
 
     private Finding Unavailable(List<WorkerRecord> away, bool all)
@@ -379,7 +395,7 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
     private string Names(List<Fence> holders, Func<JobRecord, bool> visible)
     {
         var names = holders.Select(fence => (Attempt: state.Attempt(fence)!, Job: state.Jobs.Find(state.Attempt(fence)!.JobUid)!))
-            .Select(holder => $"{Name(holder.Job, visible)}{(holder.Job.Terms.Replicas > 1 ? $" (task {holder.Attempt.TaskIndex})" : "")} on {state.Workers.Find(holder.Attempt.WorkerUid)!.Id}")
+            .Select(holder => $"{Name(holder.Job, visible)}{(holder.Job.Terms.Replicas > 1 ? $" (task {holder.Attempt.TaskIndex})" : "")} on {holder.Attempt.Worker}")
             .ToList();
         return $"{ShapeText.List(names)} {(names.Count == 1 ? "ends" : "end")}";
     }
@@ -391,7 +407,7 @@ internal sealed class Explainer(ClusterState state, long now, Func<WorkerRecord,
         var attempt = state.Attempt(fence)!;
         var job = state.Jobs.Find(attempt.JobUid)!;
         return new ResourceHolder(
-            visible(job) ? job.Id : null, attempt.TaskIndex, state.Workers.Find(attempt.WorkerUid)!.Id, ShapeText.ToSpec(job.Terms.Shape), !attempt.IsLive || attempt.IsStopping);
+            visible(job) ? job.Id : null, attempt.TaskIndex, attempt.Worker, ShapeText.ToSpec(job.Terms.Shape), !attempt.IsLive || attempt.IsStopping);
     }
 
     private ResourceHolder Holder(long uid, Func<JobRecord, bool> visible)

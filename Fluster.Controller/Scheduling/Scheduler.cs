@@ -47,30 +47,10 @@ internal sealed class Scheduler
         _claims?.Hold(state, capacity);
         var pass = new SchedulingPass(state, now, capacity, _claims);
 
-        // One line for each kind of need, merged by the place of the first in each: what has no room leaves the race at once, however many wait with it.
-        var lines = new PriorityQueue<IEnumerator<WaitingJobs.Place>, WaitingJobs.Place>();
-        foreach (var line in _waiting.Lines)
-        {
-            Enter(line.GetEnumerator());
-        }
-
-        while ((_claims is not null || !capacity.IsFull) && lines.TryDequeue(out var line, out var place))
-        {
-            // A job that has changed since is dealt with when its update comes.
-            if (state.Jobs.Find(place.Uid) is not { IsLive: true, Stopping: false } job || pass.Place(job))
-            {
-                Enter(line);
-            }
-        }
-
+        // A job that has changed since is dealt with when its update comes.
+        _waiting.Walk(
+            uid => state.Jobs.Find(uid) is not { IsLive: true, Stopping: false } job || pass.Place(job),
+            () => _claims is not null || !capacity.IsFull);
         return pass.Plan;
-
-        void Enter(IEnumerator<WaitingJobs.Place> line)
-        {
-            if (line.MoveNext())
-            {
-                lines.Enqueue(line, line.Current);
-            }
-        }
     }
 }

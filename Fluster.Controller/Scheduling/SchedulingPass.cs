@@ -138,7 +138,14 @@ internal sealed class SchedulingPass(ClusterState state, long now, Capacity capa
     {
         var size = job.Terms.GangSize;
         var taken = new List<WorkerSlot>(size);
-        while (taken.Count < size && capacity.Take(job.Terms.Shape, 0, EndOf(job), MayHaveMember) is { } slot)
+
+        // The workers of a machine of several are a slice, and are taken together or not at all.
+        while (taken.Count < size && job.Terms.SliceSize > 1 && capacity.TakeSlice(job.Terms.Shape, job.Terms.SliceSize, EndOf(job), MayHaveMember) is { } slice)
+        {
+            taken.AddRange(slice);
+        }
+
+        while (taken.Count < size && capacity.Take(job.Terms.Shape, 0, EndOf(job), slot => MayHaveMember(slot) && (job.Terms.SliceSize == 1 || slot.Worker.VmUid == 0)) is { } slot)
         {
             taken.Add(slot);
         }

@@ -11,7 +11,36 @@ internal sealed class WaitingJobs
 
     public int Count => _places.Count;
 
-    public IReadOnlyCollection<SortedSet<Place>> Lines => _lines.Values;
+    /// <summary>
+    /// Walks along all lines at once, in the order in which jobs get a place: the lines are merged by the place of the first in each. What has no room leaves the
+    /// race at once, however many wait with it.
+    /// </summary>
+    /// <param name="place">Looks at a job by its uid. Returns whether there may be room for another one of its line.</param>
+    /// <param name="goOn">Whether there may be room for anything at all.</param>
+    public void Walk(Func<long, bool> place, Func<bool> goOn)
+    {
+        var lines = new PriorityQueue<IEnumerator<Place>, Place>();
+        foreach (var line in _lines.Values)
+        {
+            Enter(line.GetEnumerator());
+        }
+
+        while (goOn() && lines.TryDequeue(out var line, out var next))
+        {
+            if (place(next.Uid))
+            {
+                Enter(line);
+            }
+        }
+
+        void Enter(IEnumerator<Place> line)
+        {
+            if (line.MoveNext())
+            {
+                lines.Enqueue(line, line.Current);
+            }
+        }
+    }
 
     /// <summary>Takes in a job as it is now: it comes, stays or goes.</summary>
     public void Update(long uid, JobRecord? job)

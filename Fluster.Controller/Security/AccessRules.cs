@@ -32,6 +32,7 @@ internal static class AccessRules
         [Service + "WorkerLogs"] = s_workers,
         [Service + "ListWorkers"] = s_operators,
         [Service + "DrainWorker"] = s_admins,
+        [Service + "ListVms"] = s_operators,
         [Service + "RegisterEndpoint"] = s_users,
         [Service + "UnregisterEndpoint"] = s_users,
         [Service + "LookupEndpoints"] = s_users,

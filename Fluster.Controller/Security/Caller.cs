@@ -17,10 +17,13 @@ internal sealed record Caller(TokenClaims Claims)
     public string Subject { get; } = Claims.Role switch
     {
         TokenRoles.Job => $"job '{Claims.Job}'",
-        TokenRoles.Worker => $"worker '{Claims.Worker}'",
+        TokenRoles.Worker => Claims.Worker is null ? $"machine '{Claims.Vm}'" : $"worker '{Claims.Worker}'",
         TokenRoles.Service => $"services of namespace '{Claims.Namespace}'",
         _ => $"the role {Claims.Role}",
     };
+
+    /// <summary>The machine of a backend whose worker calls; null: it is on none.</summary>
+    public VmPass? Pass { get; } = Claims is { Role: TokenRoles.Worker, Vm: { } vm } ? new VmPass(VmId.Parse(vm), Claims.IsFirst == true) : null;
 
     /// <summary>The attempt that calls; none for others than jobs.</summary>
     public Fence Fence => new(Claims.Fence ?? 0);

@@ -81,6 +81,11 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Ca
             return $"The token counts while attempt {caller.Fence} of job '{caller.Claims.Job}' is live, and it has ended.";
         }
 
+        if (caller.Pass is { } pass && (caller.Claims.VmUid is not { } uid || state.Vms.Find(uid) is not { } vm || vm.Id != pass.Vm))
+        {
+            return $"The token counts while machine '{pass.Vm}' is one of this cluster's, and it is not any more.";
+        }
+
         return caller.IsOfNamespace && state.Meta.RevokedBefore.TryGetValue(caller.Namespace.ToString(), out var before) && caller.Claims.IssuedAt < before
             ? $"The tokens of namespace '{caller.Namespace}' that were issued before {DateTimeOffset.FromUnixTimeSeconds(before):yyyy-MM-dd HH:mm:ss} UTC were revoked: ask for a new one."
             : null;

@@ -7,6 +7,7 @@ internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<Co
 {
     private static readonly TimeSpan s_jobLifetime = TimeSpan.FromHours(24);
     private static readonly TimeSpan s_adminLifetime = TimeSpan.FromDays(30);
+    private static readonly TimeSpan s_bootMargin = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan s_adoptionLifetime = TimeSpan.FromMinutes(5);
 
     public string PublicKey { get; } = key.ExportPublicPem();
@@ -35,7 +36,28 @@ internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<Co
         return (key.Sign(claims with { CertificateHash = certificate?.Hash }), DateTimeOffset.FromUnixTimeSeconds(claims.ExpiresAt));
     }
 
-    public string ForWorker(WorkerId worker) => Sign(WorkerLifetime, new TokenClaims { Role = TokenRoles.Worker, Worker = worker.ToString(), ExpiresAt = 0 });
+    /// <param name="worker">Who it is for.</param>
+    /// <param name="vm">The machine of a backend that it is on: the token falls with it. Null: none.</param>
+    public string ForWorker(WorkerId worker, VmRecord? vm = null) => Sign(WorkerLifetime, new TokenClaims
+    {
+        Role = TokenRoles.Worker,
+        Worker = worker.ToString(),
+        Vm = vm?.Id.ToString(),
+        VmUid = vm?.Uid,
+        ExpiresAt = 0,
+    });
+
+    /// <summary>Lets the workers of a machine in for the first time. It lies where others may come by it, so it is good for nothing once they have credentials of their own.</summary>
+    /// <param name="vm">The machine.</param>
+    /// <param name="bootTimeout">How long the machine may take.</param>
+    public string ForVm(VmRecord vm, TimeSpan bootTimeout) => Sign(bootTimeout + s_bootMargin, new TokenClaims
+    {
+        Role = TokenRoles.Worker,
+        Vm = vm.Id.ToString(),
+        VmUid = vm.Uid,
+        IsFirst = true,
+        ExpiresAt = 0,
+    });
 
     public string ForAdmin() => Sign(s_adminLifetime, new TokenClaims { Role = TokenRoles.Admin, Namespace = Namespace.Default.ToString(), ExpiresAt = 0 });
 

@@ -53,7 +53,8 @@ internal sealed class WorkerAdmission(ClusterLoop loop)
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{workerId}' is not a worker id."));
         }
 
-        if (caller.Claims.Worker != workerId)
+        // The token of a machine names no worker: the rules know which ones the machine has.
+        if (caller.Claims.Worker != workerId && caller.Pass is not { IsFirst: true })
         {
             throw new RpcException(new Status(StatusCode.PermissionDenied, $"The token is for worker '{caller.Claims.Worker}', not for '{workerId}'."));
         }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Fluster.Controller;
 
-/// <summary>One line of the action log: what happened to a job, a worker or an endpoint.</summary>
+/// <summary>One line of the action log: what happened to a job, a worker, a machine or an endpoint.</summary>
 /// <param name="Kind">One of <see cref="ActionKinds"/>.</param>
 /// <param name="Time">Wall clock, milliseconds since 1970.</param>
 internal sealed record ActionRecord(string Kind, long Time)
@@ -32,6 +32,7 @@ internal static class ActionKinds
     public const string WorkerRestarted = "worker_restarted";
     public const string WorkerDraining = "worker_draining";
     public const string WorkerQuarantined = "worker_quarantined";
+    public const string VmGone = "vm_gone";
 
     /// <summary>A job came into a state.</summary>
     public static string Of(JobState state) => state switch
@@ -46,6 +47,9 @@ internal static class ActionKinds
         JobState.Unschedulable => "job_unschedulable",
         _ => throw new UnreachableException($"{state} is not a state."),
     };
+
+    /// <summary>A machine came into a state.</summary>
+    public static string Of(VmState state) => "vm_" + state.ToString().ToLowerInvariant();
 
     /// <summary>A worker came into a state.</summary>
     public static string Of(WorkerState state) => "worker_" + state.ToString().ToLowerInvariant();

@@ -44,6 +44,17 @@ internal static class ActionRules
         }
     }
 
+    public static void Note(List<ActionRecord> actions, VmRecord? before, VmRecord after, ClusterNow now)
+    {
+        if (before?.State != after.State)
+        {
+            actions.Add(Of(ActionKinds.Of(after.State), after, now));
+        }
+    }
+
+    public static ActionRecord Of(string kind, VmRecord vm, ClusterNow now) =>
+        new(kind, now.Wall) { Details = $"{vm.Id}: {vm.Traits.Text} of {vm.Backend}{(vm.Reason.Length > 0 ? $", {vm.Reason}" : "")}" };
+
     public static ActionRecord Of(string kind, EndpointRecord endpoint, ClusterNow now) => new(kind, now.Wall)
     {
         Namespace = endpoint.Namespace,

@@ -57,6 +57,9 @@ internal sealed record AttemptRecord
 
     public required long WorkerUid { get; init; }
 
+    /// <summary>Its name. The worker's record goes with its machine, and attempts stay for as long as their job.</summary>
+    public required WorkerId Worker { get; init; }
+
     /// <summary>The incarnation of the worker that has it. Never started by a later one.</summary>
     public required ulong Incarnation { get; init; }
 

@@ -119,6 +119,7 @@ internal static class AttemptRules
             JobUid = job.Uid,
             TaskIndex = index,
             WorkerUid = worker.Uid,
+            Worker = worker.Id,
             Incarnation = worker.Incarnation,
             Number = task.Attempts.Length + 1,
             Gpus = gpus,

@@ -11,7 +11,14 @@ internal sealed class Batch
 
     public Dictionary<long, AttemptRecord> Attempts { get; } = [];
 
-    public Dictionary<long, WorkerRecord> Workers { get; } = [];
+    /// <summary>Null: gone with its machine.</summary>
+    public Dictionary<long, WorkerRecord?> Workers { get; } = [];
+
+    /// <summary>Null: gone.</summary>
+    public Dictionary<long, VmRecord?> Vms { get; } = [];
+
+    /// <summary>Null: forgotten.</summary>
+    public Dictionary<long, VmBlockRecord?> VmBlocks { get; } = [];
 
     /// <summary>Null: removed.</summary>
     public Dictionary<long, EndpointRecord?> Endpoints { get; } = [];
@@ -36,7 +43,7 @@ internal sealed class Batch
 
     public bool IsEmpty =>
         Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && Tombstones.Count == 0 && ArchivedJobs.Count == 0
-        && Registrations.Count == 0;
+        && Registrations.Count == 0 && Vms.Count == 0 && VmBlocks.Count == 0;
 
     /// <param name="changes">What a step changed.</param>
     /// <param name="view">The view before it took that in.</param>
@@ -78,6 +85,31 @@ internal sealed class Batch
         foreach (var (uid, worker) in changes.Workers.Records)
         {
             Workers[uid] = worker;
+        }
+
+        foreach (var worker in changes.RemovedWorkers)
+        {
+            Workers[worker.Uid] = null;
+        }
+
+        foreach (var (uid, vm) in changes.Vms.Records)
+        {
+            Vms[uid] = vm;
+        }
+
+        foreach (var vm in changes.RemovedVms)
+        {
+            Vms[vm.Uid] = null;
+        }
+
+        foreach (var block in changes.RemovedVmBlocks)
+        {
+            VmBlocks[block.Uid] = null;
+        }
+
+        foreach (var (uid, block) in changes.VmBlocks.Records)
+        {
+            VmBlocks[uid] = block;
         }
 
         foreach (var tombstone in changes.RemovedTombstones)

@@ -89,12 +89,24 @@ internal sealed class ClusterChanges
 
     public List<RegistrationRecord> RemovedRegistrations { get; } = [];
 
+    /// <summary>Workers of machines that are gone. What they held is given back before.</summary>
+    public List<WorkerRecord> RemovedWorkers { get; } = [];
+
+    public ChangeSet<VmRecord> Vms { get; } = new();
+
+    public List<VmRecord> RemovedVms { get; } = [];
+
+    public ChangeSet<VmBlockRecord> VmBlocks { get; } = new();
+
+    public List<VmBlockRecord> RemovedVmBlocks { get; } = [];
+
     /// <summary>What the action log says of the step.</summary>
     public List<ActionRecord> Actions { get; } = [];
 
     public bool IsEmpty =>
         Meta is null && Jobs.Count == 0 && Tasks.Count == 0 && Attempts.Count == 0 && Workers.Count == 0 && Endpoints.Count == 0 && RemovedEndpoints.Count == 0
-        && Tombstones.Count == 0 && RemovedTombstones.Count == 0 && ArchivedJobs.Count == 0 && Registrations.Count == 0 && RemovedRegistrations.Count == 0;
+        && Tombstones.Count == 0 && RemovedTombstones.Count == 0 && ArchivedJobs.Count == 0 && Registrations.Count == 0 && RemovedRegistrations.Count == 0
+        && RemovedWorkers.Count == 0 && Vms.Count == 0 && RemovedVms.Count == 0 && VmBlocks.Count == 0 && RemovedVmBlocks.Count == 0;
 }
 
 /// <summary>What a step comes to. A refusal has no changes and no effects.</summary>

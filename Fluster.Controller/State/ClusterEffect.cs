@@ -13,6 +13,12 @@ internal abstract record ClusterEffect
     /// <summary>What the worker is to hold has changed.</summary>
     public sealed record UpdateWorker(long WorkerUid) : ClusterEffect;
 
+    /// <summary>A machine is to be made, if it still is when this is looked at.</summary>
+    public sealed record CreateVm(long VmUid) : ClusterEffect;
+
+    /// <summary>A machine is to be removed.</summary>
+    public sealed record ReleaseVm(long VmUid) : ClusterEffect;
+
     /// <summary>The step was long enough; this goes on with it.</summary>
     public sealed record GoOn(ClusterInput Input) : ClusterEffect;
 }

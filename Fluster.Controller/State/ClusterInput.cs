@@ -61,7 +61,8 @@ internal abstract record ClusterInput
     /// <param name="Traits">What it says of itself.</param>
     /// <param name="Holdings">Every attempt that it has something of.</param>
     /// <param name="Link">Larger with every link of one incarnation: what came over an older link says nothing any more. 0: not known.</param>
-    public sealed record Hello(WorkerId Worker, ulong Incarnation, WorkerTraits Traits, ImmutableArray<Observation> Holdings, long Link = 0) : ClusterInput;
+    /// <param name="Pass">By which machine of a backend it is let in; null: by a token of its own.</param>
+    public sealed record Hello(WorkerId Worker, ulong Incarnation, WorkerTraits Traits, ImmutableArray<Observation> Holdings, long Link = 0, VmPass? Pass = null) : ClusterInput;
 
     /// <summary>What a worker saw of its attempts.</summary>
     /// <param name="WorkerUid">Who.</param>
@@ -114,7 +115,62 @@ internal abstract record ClusterInput
     /// <param name="Epoch">The highest epoch that one of them has seen.</param>
     /// <param name="Counter">The highest counter of a fence that one of them holds; 0 when none holds any.</param>
     public sealed record AdoptWorkers(string ClusterId, long Epoch, long Counter) : ClusterInput;
+
+    /// <summary>What the planner of machines decided. Each wish is checked again, and a stale one is dropped.</summary>
+    public sealed record RequestVms(ImmutableArray<VmWish> Wishes) : ClusterInput;
+
+    /// <summary>Machines that have nothing to do, as the planner saw it. One that has something by now stays.</summary>
+    public sealed record ReleaseIdleVms(ImmutableArray<long> Vms) : ClusterInput;
+
+    /// <summary>A backend has answered the request for a machine.</summary>
+    /// <param name="VmUid">Which one.</param>
+    /// <param name="Failure">Null: it exists, or will.</param>
+    public sealed record VmCreateEnded(long VmUid, VmFailure? Failure) : ClusterInput;
+
+    /// <summary>A backend says that a machine which was to be removed is gone.</summary>
+    public sealed record VmReleaseEnded(long VmUid) : ClusterInput;
+
+    /// <summary>A backend says of a machine what makes it worthless: it is gone, stopped or taken away.</summary>
+    /// <param name="VmUid">Which one.</param>
+    /// <param name="Reason">What a person should read.</param>
+    /// <param name="Failure">What it says about the place, if the machine was still being made; null: nothing.</param>
+    public sealed record CondemnVm(long VmUid, string Reason, VmFailureKind? Failure = null) : ClusterInput;
 }
+
+/// <summary>By which machine of a backend a worker is let in.</summary>
+/// <param name="Vm">The machine.</param>
+/// <param name="IsFirst">With the machine's own token, and not yet with the credential that the worker is given for it.</param>
+internal sealed record VmPass(VmId Vm, bool IsFirst);
+
+/// <summary>A machine that the planner wants.</summary>
+/// <param name="Id">Its name.</param>
+/// <param name="RequestId">The same for every try at making it.</param>
+/// <param name="Backend">Whose it is to be.</param>
+/// <param name="Traits">What and where.</param>
+internal sealed record VmWish(VmId Id, Guid RequestId, string Backend, VmTraits Traits)
+{
+    /// <summary>Workers that it will have.</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>The job that waits for it; 0: none, it is one of those that are always to be there.</summary>
+    public long ForJob { get; init; }
+
+    /// <summary>Milliseconds until all its workers must have come.</summary>
+    public long BootTimeout { get; init; } = 300_000;
+
+    /// <summary>Milliseconds for which it may do nothing.</summary>
+    public long IdleFor { get; init; } = 300_000;
+
+    /// <summary>Machines that its backend may have in all.</summary>
+    public int Most { get; init; } = int.MaxValue;
+}
+
+/// <summary>Why a machine was not made.</summary>
+/// <param name="Kind">In a word.</param>
+/// <param name="Message">What a person should read.</param>
+/// <param name="Scope">What it is about; empty: only this request.</param>
+/// <param name="RetryAfter">Milliseconds that the backend asks to wait; 0: it does not say.</param>
+internal sealed record VmFailure(VmFailureKind Kind, string Message, string Scope = "", long RetryAfter = 0);
 
 /// <summary>One decision of the scheduler.</summary>
 internal readonly record struct Placement(long JobUid, int TaskIndex, long WorkerUid);

@@ -39,6 +39,11 @@ internal static class ClusterMachine
             ClusterInput.EndRegistration end => RegistrationRules.End(draft, end),
             ClusterInput.RevokeTokens revoke => TrustRules.Revoke(draft, revoke),
             ClusterInput.AdoptWorkers adopt => TrustRules.Adopt(draft, adopt),
+            ClusterInput.RequestVms request => VmRules.Request(draft, request),
+            ClusterInput.ReleaseIdleVms release => VmRules.ReleaseIdle(draft, release),
+            ClusterInput.VmCreateEnded ended => VmRules.CreateEnded(draft, ended),
+            ClusterInput.VmReleaseEnded ended => VmRules.ReleaseEnded(draft, ended),
+            ClusterInput.CondemnVm condemn => VmRules.Condemn(draft, condemn),
             _ => throw new UnreachableException($"There is no rule for {input.GetType().Name}."),
         };
     }

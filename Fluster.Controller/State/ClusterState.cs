@@ -28,6 +28,10 @@ internal sealed record ClusterMeta
 
     public long NextRegistration { get; init; } = 1;
 
+    public long NextVm { get; init; } = 1;
+
+    public long NextVmBlock { get; init; } = 1;
+
     /// <summary>Grows by one with every change of an endpoint, for whoever follows them.</summary>
     public long EndpointVersion { get; init; }
 
@@ -56,6 +60,10 @@ internal sealed record ClusterState
     public RadixMap<TombstoneRecord> Tombstones { get; init; } = RadixMap<TombstoneRecord>.Empty;
 
     public RadixMap<RegistrationRecord> Registrations { get; init; } = RadixMap<RegistrationRecord>.Empty;
+
+    public RadixMap<VmRecord> Vms { get; init; } = RadixMap<VmRecord>.Empty;
+
+    public RadixMap<VmBlockRecord> VmBlocks { get; init; } = RadixMap<VmBlockRecord>.Empty;
 
     /// <summary>The state with which the next start of the controller goes on. To be written before anything else: whoever remembers an epoch must never see
     /// the same one from another start.</summary>

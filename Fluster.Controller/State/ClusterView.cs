@@ -19,6 +19,8 @@ internal enum DueKind
     ExecutionTimeout,
     Tombstone,
     RegistrationForgotten,
+    VmBoot,
+    VmBlockForgotten,
 }
 
 /// <summary>
@@ -44,6 +46,7 @@ internal sealed class ClusterView
     private EndpointTable.Builder _endpointTable;
     private RadixMap<TombstoneRecord>.Builder _tombstoneMap;
     private RadixMap<RegistrationRecord>.Builder _registrationMap;
+    private readonly VmView _vms;
 
     public ClusterView(ClusterState state, JobDirectory directory)
     {
@@ -56,6 +59,7 @@ internal sealed class ClusterView
         _endpointTable = state.Endpoints.ToBuilder();
         _tombstoneMap = state.Tombstones.ToBuilder();
         _registrationMap = state.Registrations.ToBuilder();
+        _vms = new VmView(MoveDue);
         Rebuild(state);
     }
 
@@ -110,6 +114,19 @@ internal sealed class ClusterView
         return attempts;
     }
 
+    public VmRecord? Vm(long uid) => _vms.Find(uid);
+
+    /// <summary>The machine with this name; 0: none.</summary>
+    public long FindVm(VmId id) => _vms.Find(id);
+
+    /// <summary>Machines of a backend that there are, or may be.</summary>
+    public int VmsOf(string backend) => _vms.CountOf(backend);
+
+    public VmBlockRecord? VmBlock(long uid) => _vms.Block(uid);
+
+    /// <summary>All of them; they are few.</summary>
+    public IEnumerable<VmBlockRecord> VmBlocks => _vms.Blocks;
+
     public RegistrationRecord? Registration(long uid) => _registrationMap.Find(uid);
 
     /// <summary>The registration with this id; 0: none.</summary>
@@ -151,6 +168,13 @@ internal sealed class ClusterView
             _workerMap.Set(uid, worker);
         }
 
+        foreach (var worker in changes.RemovedWorkers)
+        {
+            _workers.Remove(worker.Id);
+            _workerMap.Remove(worker.Uid);
+        }
+
+        _vms.Fold(changes);
         foreach (var job in changes.ArchivedJobs)
         {
             Forget(job);
@@ -226,6 +250,8 @@ internal sealed class ClusterView
         Endpoints = _endpointTable.ToImmutable(),
         Tombstones = _tombstoneMap.ToImmutable(),
         Registrations = _registrationMap.ToImmutable(),
+        Vms = _vms.ToImmutable(),
+        VmBlocks = _vms.ToImmutableBlocks(),
     };
 
     /// <summary>Forgets everything that was folded in since <paramref name="state"/> was published: it could not be written.</summary>
@@ -265,6 +291,7 @@ internal sealed class ClusterView
 
     private void Rebuild(ClusterState state)
     {
+        _vms.Reset(state);
         foreach (var job in state.Jobs.Ascending())
         {
             Index(null, job);

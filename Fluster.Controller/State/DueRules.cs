@@ -30,6 +30,12 @@ internal static class DueRules
                 case DueKind.RegistrationForgotten:
                     RegistrationRules.Forget(draft, due.Uid);
                     break;
+                case DueKind.VmBoot:
+                    VmRules.BootIsOver(draft, due.Uid);
+                    break;
+                case DueKind.VmBlockForgotten:
+                    VmRules.ForgetBlock(draft, due.Uid);
+                    break;
                 default:
                     throw new UnreachableException($"Nothing is due as {due.Kind}.");
             }

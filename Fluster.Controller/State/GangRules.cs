@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Fluster.Controller;
 
 /// <summary>
@@ -110,6 +112,11 @@ internal static class GangRules
             return false;
         }
 
+        if (!SlicesAreWhole(draft, job, input.Workers))
+        {
+            return false;
+        }
+
         // What the members before have taken counts, though nothing is written before all of them have a place.
         var taken = new Dictionary<long, WorkerRecord>();
         for (var i = 0; i < input.Workers.Length; i++)
@@ -130,6 +137,25 @@ internal static class GangRules
             }
 
             taken[uid] = worker with { Held = worker.Held.Add(default), Used = worker.Used.Plus(job.Terms.Shape, worker.FreeGpus.Lowest(job.Terms.Shape.Gpus)) };
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// The tasks of a slice go to the workers of one machine, each to the worker of its number: that is how the chips are wired. Of workers that somebody started,
+    /// nobody knows how they are.
+    /// </summary>
+    private static bool SlicesAreWhole(StepDraft draft, JobRecord job, ImmutableArray<long> workers)
+    {
+        var size = job.Terms.SliceSize;
+        for (var i = 0; size > 1 && i < workers.Length; i++)
+        {
+            var (first, worker) = (draft.FindWorker(workers[i - i % size]), draft.FindWorker(workers[i]));
+            if (first?.VmUid != worker?.VmUid || worker is { VmUid: not 0 } && worker.VmIndex != i % size)
+            {
+                return false;
+            }
         }
 
         return true;

@@ -33,6 +33,23 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
 
     public WorkerRecord? FindWorker(long uid) => _changes.Workers.Find(uid) ?? View.Worker(uid);
 
+    public VmRecord? FindVm(long uid) => _changes.Vms.Find(uid) ?? View.Vm(uid);
+
+    /// <summary>The machines of which the step has changed a worker; null: none.</summary>
+    public SortedSet<long>? TouchedVms()
+    {
+        SortedSet<long>? touched = null;
+        foreach (var (_, worker) in _changes.Workers.Records)
+        {
+            if (worker.VmUid != 0)
+            {
+                (touched ??= []).Add(worker.VmUid);
+            }
+        }
+
+        return touched;
+    }
+
     public void Put(JobRecord job) => _changes.Jobs.Put(job.Uid, job);
 
     public void Put(TaskRecord task) => _changes.Tasks.Put(task.Uid, task);
@@ -69,6 +86,30 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
 
     public void Remove(RegistrationRecord registration) => _changes.RemovedRegistrations.Add(registration);
 
+    public void Remove(WorkerRecord worker) => _changes.RemovedWorkers.Add(worker);
+
+    public void Put(VmRecord vm) => _changes.Vms.Put(vm.Uid, vm);
+
+    public void Remove(VmRecord vm) => _changes.RemovedVms.Add(vm);
+
+    /// <summary>A block as the step leaves it; they are few.</summary>
+    public VmBlockRecord? FindVmBlock(Func<VmBlockRecord, bool> wanted)
+    {
+        foreach (var (_, block) in _changes.VmBlocks.Records)
+        {
+            if (wanted(block))
+            {
+                return block;
+            }
+        }
+
+        return View.VmBlocks.FirstOrDefault(wanted);
+    }
+
+    public void Put(VmBlockRecord block) => _changes.VmBlocks.Put(block.Uid, block);
+
+    public void Remove(VmBlockRecord block) => _changes.RemovedVmBlocks.Add(block);
+
     public void Effect(ClusterEffect effect)
     {
         _effects ??= [];
@@ -81,6 +122,7 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
 
     public StepResult Accepted(long subject = 0, bool existed = false)
     {
+        VmRules.AfterStep(this);
         foreach (var (uid, job) in _changes.Jobs.Records)
         {
             ActionRules.Note(_changes.Actions, View.Job(uid), job, Now);
@@ -89,6 +131,16 @@ internal sealed class StepDraft(ClusterView view, ClusterNow now)
         foreach (var (uid, worker) in _changes.Workers.Records)
         {
             ActionRules.Note(_changes.Actions, View.Worker(uid), worker, Now);
+        }
+
+        foreach (var (uid, vm) in _changes.Vms.Records)
+        {
+            ActionRules.Note(_changes.Actions, View.Vm(uid), vm, Now);
+        }
+
+        foreach (var vm in _changes.RemovedVms)
+        {
+            _changes.Actions.Add(ActionRules.Of(ActionKinds.VmGone, vm, Now));
         }
 
         return new(_changes, _effects ?? (IReadOnlyList<ClusterEffect>)[], null, subject, existed);

@@ -72,6 +72,15 @@ internal sealed record WorkerRecord
     /// <summary>It gets nothing new and ends when it holds nothing. Another start of it begins anew.</summary>
     public bool Draining { get; init; }
 
+    /// <summary>The machine of a backend that it is on; 0: none, somebody started it.</summary>
+    public long VmUid { get; init; }
+
+    /// <summary>Which of that machine's workers it is, from 0: on TPU, the worker's number in the slice.</summary>
+    public int VmIndex { get; init; }
+
+    /// <summary>It has shown that it has the credential for which the machine's token is exchanged: that token does not let it in any more.</summary>
+    public bool HasCredential { get; init; }
+
     /// <summary>Wall clock of its last Hello.</summary>
     public long ConnectedAt { get; init; }
 

@@ -17,6 +17,11 @@ internal static class WorkerRules
             return StepDraft.Rejected(RejectionKind.FailedPrecondition, $"Worker '{input.Worker}' has opened another link since: this one no longer counts.");
         }
 
+        if (VmRules.Refuse(draft, input, known) is { } refusal)
+        {
+            return StepDraft.Rejected(refusal.Kind, refusal.Message);
+        }
+
         var worker = known ?? NewWorker(draft, input);
         var restarted = worker.Incarnation != input.Incarnation;
         worker = worker with
@@ -34,6 +39,7 @@ internal static class WorkerRules
             worker = worker with { EarlyFailures = [], Quarantines = 0, QuarantinedUntil = 0 }; // somebody may have mended it
         }
 
+        worker = VmRules.Join(draft, input, worker);
         draft.Put(worker);
         draft.Effect(new ClusterEffect.UpdateWorker(worker.Uid));
 

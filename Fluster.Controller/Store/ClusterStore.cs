@@ -11,9 +11,9 @@ namespace Fluster.Controller;
 internal sealed class ClusterStore : IBatchStore, IDisposable
 {
     /// <summary>Of the rows. A database of a later version is refused; an earlier one is brought up to this one when it is opened.</summary>
-    private const int SchemaVersion = 4;
+    private const int SchemaVersion = 5;
 
-    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints", "archive", "tombstones", "registrations", ActionTable.Name];
+    private static readonly string[] s_tables = ["meta", "requests", "jobs", "tasks", "attempts", "workers", "endpoints", "archive", "tombstones", "registrations", "vms", "vm_blocks", ActionTable.Name];
 
     private readonly string _path;
     private readonly SqliteConnection _connection;
@@ -132,7 +132,14 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
         _checkpointer.Committed(batch.Jobs.Count + batch.Tasks.Count + batch.Attempts.Count + batch.Endpoints.Count);
         foreach (var (uid, worker) in batch.Workers)
         {
-            _writtenWorkers[uid] = worker;
+            if (worker is null)
+            {
+                _writtenWorkers.Remove(uid);
+            }
+            else
+            {
+                _writtenWorkers[uid] = worker;
+            }
         }
     }
 
@@ -167,7 +174,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
 
         if (version < SchemaVersion)
         {
-            // 1 -> 2: table 'archive' is new. 2 -> 3: 'tombstones' is. 3 -> 4: 'registrations' and 'actions' are. Bodies need no step of their own: their fields are only ever added.
+            // 1 -> 2: table 'archive' is new. 2 -> 3: 'tombstones' is. 3 -> 4: 'registrations' and 'actions' are. 4 -> 5: 'vms' and 'vm_blocks' are. Bodies need no step of their own: their fields are only ever added.
             var create = string.Join("; ", s_tables.Select(SqliteTable.Definition));
             Execute(connection, $"BEGIN; {create}; PRAGMA user_version = {SchemaVersion}; COMMIT;");
         }
@@ -214,7 +221,11 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
 
         foreach (var (uid, worker) in batch.Workers)
         {
-            if (!_writtenWorkers.TryGetValue(uid, out var written) || !Rows.SameRow(written, worker))
+            if (worker is null)
+            {
+                _tables["workers"].Delete(uid);
+            }
+            else if (!_writtenWorkers.TryGetValue(uid, out var written) || !Rows.SameRow(written, worker))
             {
                 _tables["workers"].Put(uid, Rows.ToRow(worker));
             }
@@ -249,6 +260,7 @@ internal sealed class ClusterStore : IBatchStore, IDisposable
             }
         }
 
+        VmRows.Write(_tables, batch);
         _actions.Write(batch.Actions);
         foreach (var (uid, registration) in batch.Registrations)
         {

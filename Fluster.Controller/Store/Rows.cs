@@ -20,6 +20,8 @@ internal static class Rows
         EndpointVersion = meta.EndpointVersion,
         NextTombstone = meta.NextTombstone,
         NextRegistration = meta.NextRegistration,
+        NextVm = meta.NextVm,
+        NextVmBlock = meta.NextVmBlock,
         RevokedBefore = { meta.RevokedBefore },
         Adopted = { meta.Adopted },
     };
@@ -37,6 +39,8 @@ internal static class Rows
         EndpointVersion = row.EndpointVersion,
         NextTombstone = Math.Max(1, row.NextTombstone),
         NextRegistration = Math.Max(1, row.NextRegistration),
+        NextVm = Math.Max(1, row.NextVm),
+        NextVmBlock = Math.Max(1, row.NextVmBlock),
         RevokedBefore = row.RevokedBefore.ToImmutableSortedDictionary(StringComparer.Ordinal),
         Adopted = row.Adopted.ToImmutableSortedSet(StringComparer.Ordinal),
     };
@@ -163,6 +167,7 @@ internal static class Rows
             JobUid = attempt.JobUid,
             TaskIndex = attempt.TaskIndex,
             WorkerUid = attempt.WorkerUid,
+            Worker = attempt.Worker.ToString(),
             Incarnation = attempt.Incarnation,
             Number = attempt.Number,
             Gpus = attempt.Gpus.Bits,
@@ -193,12 +198,13 @@ internal static class Rows
         return row;
     }
 
-    public static AttemptRecord ToRecord(AttemptRow row) => new()
+    public static AttemptRecord ToRecord(AttemptRow row, Func<string, WorkerId> workerOf) => new()
     {
         Fence = new Fence(row.Fence),
         JobUid = row.JobUid,
         TaskIndex = row.TaskIndex,
         WorkerUid = row.WorkerUid,
+        Worker = workerOf(row.Worker),
         Incarnation = row.Incarnation,
         Number = row.Number,
         Gpus = new GpuSet(row.Gpus),
@@ -232,6 +238,9 @@ internal static class Rows
             Draining = worker.Draining,
             Quarantines = worker.Quarantines,
             QuarantinedUntil = worker.QuarantinedUntil,
+            VmUid = worker.VmUid,
+            VmIndex = worker.VmIndex,
+            HasCredential = worker.HasCredential,
         };
         row.EarlyFailures.AddRange(worker.EarlyFailures);
         return row;
@@ -257,6 +266,9 @@ internal static class Rows
         EarlyFailures = [.. row.EarlyFailures],
         Quarantines = row.Quarantines,
         QuarantinedUntil = row.QuarantinedUntil,
+        VmUid = row.VmUid,
+        VmIndex = row.VmIndex,
+        HasCredential = row.HasCredential,
     };
 
     /// <summary>Whether two records of a worker have the same row.</summary>
@@ -270,7 +282,10 @@ internal static class Rows
         && left.LostAt == right.LostAt
         && left.EarlyFailures == right.EarlyFailures
         && left.Quarantines == right.Quarantines
-        && left.QuarantinedUntil == right.QuarantinedUntil;
+        && left.QuarantinedUntil == right.QuarantinedUntil
+        && left.VmUid == right.VmUid
+        && left.VmIndex == right.VmIndex
+        && left.HasCredential == right.HasCredential;
 
     public static EndpointRow ToRow(EndpointRecord endpoint)
     {
@@ -400,7 +415,7 @@ internal static class Rows
         SliceSize = Math.Max(1, row.SliceSize),
     };
 
-    private static ShapeRow ToRow(ResourceShape shape) => new()
+    public static ShapeRow ToRow(ResourceShape shape) => new()
     {
         CpuMillis = shape.CpuMillis,
         MemoryBytes = shape.MemoryBytes,
@@ -413,7 +428,7 @@ internal static class Rows
         Regions = shape.Regions,
     };
 
-    private static ResourceShape ToRecord(ShapeRow row) => new()
+    public static ResourceShape ToRecord(ShapeRow row) => new()
     {
         CpuMillis = row.CpuMillis,
         MemoryBytes = row.MemoryBytes,

@@ -17,6 +17,8 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
     private readonly EndpointTable.Builder _endpoints = EndpointTable.Empty.ToBuilder();
     private readonly RadixMap<TombstoneRecord>.Builder _tombstones = RadixMap<TombstoneRecord>.Empty.ToBuilder();
     private readonly RadixMap<RegistrationRecord>.Builder _registrations = RadixMap<RegistrationRecord>.Empty.ToBuilder();
+    private readonly RadixMap<VmRecord>.Builder _vms = RadixMap<VmRecord>.Empty.ToBuilder();
+    private readonly RadixMap<VmBlockRecord>.Builder _vmBlocks = RadixMap<VmBlockRecord>.Empty.ToBuilder();
     private readonly RadixMap<TaskRecord>.Builder _tasks = RadixMap<TaskRecord>.Empty.ToBuilder();
     private readonly RadixMap<AttemptRecord>.Builder _attempts = RadixMap<AttemptRecord>.Empty.ToBuilder();
 
@@ -40,6 +42,7 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
             ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
         }
 
+        NameWorkers();
         var attempts = _attempts.ToImmutable();
         foreach (var attempt in attempts.Ascending())
         {
@@ -59,7 +62,21 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
             Endpoints = _endpoints.ToImmutable(),
             Tombstones = _tombstones.ToImmutable(),
             Registrations = _registrations.ToImmutable(),
+            Vms = _vms.ToImmutable(),
+            VmBlocks = _vmBlocks.ToImmutable(),
         };
+    }
+
+    /// <summary>Rows of before schema 5 do not have the name; workers did not go then.</summary>
+    private void NameWorkers()
+    {
+        foreach (var attempt in _attempts.ToImmutable().Ascending())
+        {
+            if (attempt.Worker == default && _workers.Find(attempt.WorkerUid) is { } worker)
+            {
+                _attempts.Set(attempt.Uid, attempt with { Worker = worker.Id });
+            }
+        }
     }
 
     private void ReadJobs()
@@ -81,6 +98,9 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
         tables["tombstones"].ReadAll(connection, (uid, body) => _tombstones.Set(uid, Rows.ToRecord(uid, TombstoneRow.Parser.ParseFrom(body))));
         tables["registrations"].ReadAll(connection, (uid, body) => _registrations.Set(uid, Rows.ToRecord(uid, RegistrationRow.Parser.ParseFrom(body))));
 
+        tables["vms"].ReadAll(connection, (uid, body) => _vms.Set(uid, VmRows.ToRecord(uid, VmRow.Parser.ParseFrom(body))));
+        tables["vm_blocks"].ReadAll(connection, (uid, body) => _vmBlocks.Set(uid, VmRows.ToRecord(uid, VmBlockRow.Parser.ParseFrom(body))));
+
         Namespace NamespaceOf(string text)
         {
             if (!namespaces.TryGetValue(text, out var known))
@@ -97,8 +117,9 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
         using var second = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
         second.Open();
         var handle = second.Handle!;
+        var names = new Dictionary<string, WorkerId>(StringComparer.Ordinal);
         tables["tasks"].ReadAll(handle, (uid, body) => _tasks.Set(uid, Rows.ToRecord(uid, TaskRow.Parser.ParseFrom(body))));
-        tables["attempts"].ReadAll(handle, (uid, body) => _attempts.Set(uid, Rows.ToRecord(AttemptRow.Parser.ParseFrom(body))));
+        tables["attempts"].ReadAll(handle, (uid, body) => _attempts.Set(uid, Rows.ToRecord(AttemptRow.Parser.ParseFrom(body), WorkerOf)));
 
         // Rows have checksums; that none of them is missing, only the tree of pages shows.
         using var check = second.CreateCommand();
@@ -106,6 +127,17 @@ internal sealed class StoreReader(string path, IReadOnlyDictionary<string, Sqlit
         if (Convert.ToString(check.ExecuteScalar(), CultureInfo.InvariantCulture) is var found and not "ok")
         {
             throw new StoreCorruptException($"SQLite's own check says: {found}");
+        }
+
+        WorkerId WorkerOf(string text)
+        {
+            WorkerId known = default;
+            if (text.Length > 0 && !names.TryGetValue(text, out known))
+            {
+                names[text] = known = WorkerId.Parse(text); // one string for all attempts of a worker
+            }
+
+            return known;
         }
     }
 

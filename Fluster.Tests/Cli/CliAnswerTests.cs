@@ -200,6 +200,22 @@ public sealed class CliAnswerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task VmList_SaysHowFarMachinesAre_AndWhereNoneAreToBeHad()
+    {
+        var text = Start(_context, "vm", "list");
+        var json = Start(_context, "vm", "list", "--output", "json");
+
+        Assert.Equal((0, 0), (await text.ExitAsync(), await json.ExitAsync()));
+        Assert.Matches(@"(?m)^MACHINE +STATE +BACKEND +SHAPE +ZONE +WORKERS +AGE +WHY$", text.Out);
+        Assert.Matches(@"(?m)^fluster-0000000a +Booting +gce +n2-standard-4 +us-central1-a +0/1 +.* for train-00000001$", text.Out);
+        Assert.Matches(@"(?m)^fluster-tpu-0000000b +Releasing +tpu +v5litepod-16 +us-west4-a +4/4 +.* its worker fluster-tpu-0000000b-2 is lost$", text.Out);
+        Assert.Contains("None are asked for in us-central1-b until 12:00:05 UTC (Stockout): none left there", text.Error, StringComparison.Ordinal);
+        using var parsed = JsonDocument.Parse(json.OutBytes);
+        Assert.Equal(4, parsed.RootElement.GetProperty("vms")[1].GetProperty("workers").GetArrayLength());
+        Assert.Equal("us-central1-b", parsed.RootElement.GetProperty("blocked")[0].GetProperty("scope").GetString());
+    }
+
+    [Fact]
     public async Task Help_HalfACommand_ShowsTheOtherHalves()
     {
         var help = Start(_context, "job");

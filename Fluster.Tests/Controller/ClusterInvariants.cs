@@ -25,6 +25,7 @@ internal static class ClusterInvariants
         GangsAreWhole(after);
         GangsShareNoWorker(before, after);
         NextAttemptsWaitForTheLast(before, after, now);
+        VmInvariants.Check(before, after);
     }
 
     private static void FinalStatesStay(ClusterState before, ClusterState after)
@@ -234,10 +235,10 @@ internal static class ClusterInvariants
             foreach (var index in job.Terms.HasGangs || job.Terms.Exclusive ? Enumerable.Range(gang, job.Terms.GangSize) : [])
             {
                 var last = before.Attempt(before.TaskOf(job, index)!.Attempts[^1])!;
-                var worker = before.Workers.Find(last.WorkerUid)!;
+                var worker = before.Workers.Find(last.WorkerUid);
                 Assert.True(
-                    last.Dead || !last.IsLive && worker.State == WorkerState.Lost && now - worker.LostAt >= 60_000,
-                    $"{attempt.Fence} of {job.Id} was placed, and {last.Fence} may still run on {worker.Id} ({worker.State}).");
+                    last.Dead || !last.IsLive && worker is { State: WorkerState.Lost } && now - worker.LostAt >= 60_000,
+                    $"{attempt.Fence} of {job.Id} was placed, and {last.Fence} may still run on {last.Worker} ({worker?.State}).");
             }
         }
     }

@@ -71,7 +71,7 @@ public class ClusterStoreTests
     {
         using var directory = new TemporaryDirectory();
         await FillAsync(directory.Path);
-        Execute(directory.Path, "DROP TABLE archive; DROP TABLE tombstones; DROP TABLE registrations; DROP TABLE actions; PRAGMA user_version = 1");
+        Execute(directory.Path, "DROP TABLE archive; DROP TABLE tombstones; DROP TABLE registrations; DROP TABLE actions; DROP TABLE vms; DROP TABLE vm_blocks; PRAGMA user_version = 1");
 
         using (var opened = OpenedCluster.Open(directory.Path))
         {
@@ -82,7 +82,7 @@ public class ClusterStoreTests
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT count(*) FROM archive) || ' ' || (SELECT count(*) FROM tombstones)";
-        Assert.Equal("4 0 0", command.ExecuteScalar());
+        Assert.Equal("5 0 0", command.ExecuteScalar());
     }
 
     [Fact]

@@ -23,7 +23,7 @@ internal static class RandomMoves
             return;
         }
 
-        switch (dice.Roll(14))
+        switch (dice.Roll(17))
         {
             case 0 or 1:
                 lab.Apply(Submit(lab, dice));
@@ -48,6 +48,9 @@ internal static class RandomMoves
                 break;
             case 12:
                 Administer(lab, dice);
+                break;
+            case 13 or 14 or 15:
+                RandomVmMoves.Make(lab, dice.Roll);
                 break;
             default:
                 lab.Now += dice.Roll(40) * (dice.Roll(4) == 0 ? 5_000 : 500);
@@ -153,7 +156,7 @@ internal static class RandomMoves
 
     private static void Observe(MachineLab lab, Dice dice, AttemptPhase phase)
     {
-        if (Any(lab.State.Attempts.Descending().Take(12), dice) is not { } attempt)
+        if (Any(lab.State.Attempts.Descending().Take(12), dice) is not { } attempt || lab.State.Workers.Find(attempt.WorkerUid) is not { } worker)
         {
             return;
         }
@@ -165,7 +168,6 @@ internal static class RandomMoves
             4 => MachineLab.Failure(new JobFailure(FailureKind.WorkerFault, "no runtime")),
             _ => null,
         };
-        var worker = lab.State.Workers.Find(attempt.WorkerUid)!;
         var incarnation = worker.Incarnation - (dice.Roll(10) == 0 ? 1UL : 0);
         var missing = dice.Roll(10) == 0;
         lab.Apply(new ClusterInput.Observe(worker.Uid, incarnation, missing ? [] : MachineLab.Seen(attempt.Fence, phase, outcome), missing ? [attempt.Fence] : []));

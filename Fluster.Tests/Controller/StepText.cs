@@ -64,6 +64,31 @@ internal static class StepText
             text.AppendLine($"- {registration}");
         }
 
+        foreach (var worker in result.Changes.RemovedWorkers)
+        {
+            text.AppendLine($"- {worker}");
+        }
+
+        foreach (var (_, vm) in result.Changes.Vms.Records)
+        {
+            text.AppendLine($"{vm} {string.Join(',', vm.Workers)}");
+        }
+
+        foreach (var vm in result.Changes.RemovedVms)
+        {
+            text.AppendLine($"- {vm}");
+        }
+
+        foreach (var (_, block) in result.Changes.VmBlocks.Records)
+        {
+            text.AppendLine($"{block}");
+        }
+
+        foreach (var block in result.Changes.RemovedVmBlocks)
+        {
+            text.AppendLine($"- {block}");
+        }
+
         foreach (var action in result.Changes.Actions)
         {
             text.AppendLine($"{action}");

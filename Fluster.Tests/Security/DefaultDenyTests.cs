@@ -57,6 +57,7 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
         [Controller + "ListEndpoints"] = Users,
         [Controller + "ListJobs"] = Users,
         [Controller + "ListWorkers"] = "admin service",
+        [Controller + "ListVms"] = "admin service",
         [Controller + "LookupEndpoints"] = Users,
         [Controller + "OpenRegistration"] = "admin service",
         [Controller + "RegisterEndpoint"] = Users,

@@ -86,7 +86,8 @@ internal sealed class SimulatedDisk(SimulatedWorld world) : IBatchStore
         world.Controller.CrashIf(CrashPoint.AfterCommit);
     }
 
-    private static ClusterState Folded(ClusterState state, Batch batch, ClusterMeta meta)
+    /// <summary>A state and what was written since.</summary>
+    public static ClusterState Folded(ClusterState state, Batch batch, ClusterMeta meta)
     {
         var jobs = state.Jobs.ToBuilder();
         foreach (var (uid, job) in batch.Jobs)
@@ -136,7 +137,14 @@ internal sealed class SimulatedDisk(SimulatedWorld world) : IBatchStore
         var workers = state.Workers.ToBuilder();
         foreach (var (uid, worker) in batch.Workers)
         {
-            workers.Set(uid, worker);
+            if (worker is null)
+            {
+                workers.Remove(uid);
+            }
+            else
+            {
+                workers.Set(uid, worker);
+            }
         }
 
         var endpoints = state.Endpoints;
@@ -169,9 +177,37 @@ internal sealed class SimulatedDisk(SimulatedWorld world) : IBatchStore
             }
         }
 
+        var vms = state.Vms.ToBuilder();
+        foreach (var (uid, vm) in batch.Vms)
+        {
+            if (vm is null)
+            {
+                vms.Remove(uid);
+            }
+            else
+            {
+                vms.Set(uid, vm);
+            }
+        }
+
+        var blocks = state.VmBlocks.ToBuilder();
+        foreach (var (uid, block) in batch.VmBlocks)
+        {
+            if (block is null)
+            {
+                blocks.Remove(uid);
+            }
+            else
+            {
+                blocks.Set(uid, block);
+            }
+        }
+
         return state with
         {
             Meta = meta,
+            Vms = vms.ToImmutable(),
+            VmBlocks = blocks.ToImmutable(),
             Jobs = jobs.ToImmutable(),
             Tasks = tasks.ToImmutable(),
             Attempts = attempts.ToImmutable(),

@@ -146,6 +146,44 @@ internal sealed class ScriptedController : V1.ControllerService.ControllerServic
         return Task.FromResult(new V1.ListWorkersResponse { Workers = { worker } });
     }
 
+    public override Task<V1.ListVmsResponse> ListVms(V1.ListVmsRequest request, ServerCallContext context)
+    {
+        Check(context);
+        var booting = new V1.VmInfo
+        {
+            VmId = "fluster-0000000a",
+            Backend = "gce",
+            Shape = "n2-standard-4",
+            Zone = "us-central1-a",
+            State = "Booting",
+            WorkerCount = 1,
+            JobId = "train-00000001",
+            RequestedAt = Timestamp.FromDateTimeOffset(TimeProvider.System.GetUtcNow()),
+        };
+        var slice = new V1.VmInfo
+        {
+            VmId = "fluster-tpu-0000000b",
+            Backend = "tpu",
+            Shape = "v5litepod-16",
+            Zone = "us-west4-a",
+            State = "Releasing",
+            WorkerCount = 4,
+            WorkerIds = { Enumerable.Range(0, 4).Select(index => $"fluster-tpu-0000000b-{index}") },
+            Detail = "its worker fluster-tpu-0000000b-2 is lost",
+            RequestedAt = booting.RequestedAt,
+        };
+        var block = new V1.VmBlock
+        {
+            Backend = "gce",
+            Scope = "us-central1-b",
+            Kind = "Stockout",
+            Failures = 2,
+            Message = "none left there",
+            Until = Timestamp.FromDateTimeOffset(new DateTimeOffset(2026, 1, 1, 12, 0, 5, TimeSpan.Zero)),
+        };
+        return Task.FromResult(new V1.ListVmsResponse { Vms = { booting, slice }, Blocks = { block } });
+    }
+
     public override Task<V1.GetClusterStatusResponse> GetClusterStatus(V1.GetClusterStatusRequest request, ServerCallContext context)
     {
         Check(context);

@@ -69,6 +69,12 @@ internal sealed class WorkerOptions
     /// <summary>The numbers of the users that attempts are given, both ends included. Default: 200000-209999; those that this machine gave to somebody else are skipped.</summary>
     public string UidRange { get; set; } = "200000-209999";
 
+    /// <summary>
+    /// How long the worker goes on without its controller before it ends its attempts and itself: for machines that a backend made and that nobody may be there to
+    /// remove. Default: for ever.
+    /// </summary>
+    public TimeSpan? OrphanTimeout { get; set; }
+
     /// <summary>The socket of the Docker Engine that runs jobs which name an image. Default: <c>/var/run/docker.sock</c>.</summary>
     public string DockerSocket { get; set; } = DockerEngine.DefaultSocket;
 

@@ -24,6 +24,7 @@ internal sealed class WorkerOptionsValidation : IValidateOptions<WorkerOptions>
         Check(nameof(options.BindHost), options.BindHost.Length > 0 ? null : "it is empty.");
         Check(nameof(options.Isolation), IsolationOf(options, out _) ? null : $"'{options.Isolation}' is not one of auto, cgroup2, cgroup1 and marker.");
         Check(nameof(options.UidRange), Problem(() => UserRange.Parse(options.UidRange)));
+        Check(nameof(options.OrphanTimeout), options.OrphanTimeout is null || options.OrphanTimeout > TimeSpan.Zero ? null : $"{options.OrphanTimeout} is no time.");
         Check(nameof(options.JobHostPath), options.JobHostPath.Length == 0 || File.Exists(options.JobHostPath) ? null : $"there is no file '{options.JobHostPath}'.");
         return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
 

@@ -19,6 +19,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     private readonly DockerRuntime _containers;
     private readonly WorkerGuard _guard;
     private readonly AttemptUsers _users;
+    private readonly OrphanWatch _orphan;
     private volatile bool _saidContainers;
     private readonly ControllerLink _link;
     private readonly LogSender _logs;
@@ -29,6 +30,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         _time = time;
         _startedAt = time.GetTimestamp();
         _machine = new WorkerMachine(options, directory);
+        _orphan = new OrphanWatch(options.OrphanTimeout, time);
         _owned.Push(holder);
         var id = options.Id.Length > 0 ? options.Id : Environment.MachineName.ToLowerInvariant();
         var memory = ClusterMemory.Open(directory, time.GetUtcNow());
@@ -87,7 +89,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         });
         loop = Own(new AttemptLoop(spool, memory, transfer, time, loggers.CreateLogger<AttemptLoop>()) { Runtime = new RuntimeChoice(_runtime, _containers) });
         Loop = loop;
-        _link = new ControllerLink(connection, () => Hello(id, memory, isolation), new ClusterTrust(memory, id, options.Token, time), loop.Post, time, loggers.CreateLogger<ControllerLink>());
+        _link = new ControllerLink(connection, () => Hello(id, memory, isolation), new ClusterTrust(memory, id, options.Token, time), _orphan, loop.Post, time, loggers.CreateLogger<ControllerLink>());
         _logs = new LogSender(connection, () => LogsHello(id, memory), loop.LogAcknowledged, time, loggers.CreateLogger<LogSender>());
         (loop.Link, loop.Logs) = (_link, _logs);
         loop.Recover();
@@ -96,6 +98,9 @@ internal sealed class WorkerParts : IAsyncDisposable
     }
 
     public AttemptLoop Loop { get; }
+
+    /// <summary>Called when nobody will come back for this worker.</summary>
+    public Action Orphaned { get; set; } = () => { };
 
     /// <exception cref="WorkerStartException">A part cannot be made on this machine, or with these settings.</exception>
     public static WorkerParts Open(
@@ -158,6 +163,10 @@ internal sealed class WorkerParts : IAsyncDisposable
             }
 
             Loop.Post(new WorkerEvent.HealthTaken(Health()));
+            if (_orphan.IsOrphan)
+            {
+                Orphaned();
+            }
         }
     }
 

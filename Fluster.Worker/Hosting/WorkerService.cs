@@ -32,6 +32,11 @@ internal sealed partial class WorkerService(
 
         _parts = await Task.Run(Open, cancellationToken);
         _parts.Loop.Drained = lifetime.StopApplication;
+        _parts.Orphaned = () =>
+        {
+            Log.Orphaned(_logger, options.Value.OrphanTimeout.GetValueOrDefault());
+            lifetime.StopApplication();
+        };
         await base.StartAsync(cancellationToken);
     }
 
@@ -111,6 +116,9 @@ internal sealed partial class WorkerService(
     {
         [LoggerMessage(204, LogLevel.Information, "The worker stops and ends its {Count} attempts.")]
         public static partial void Stopping(ILogger logger, int count);
+
+        [LoggerMessage(207, LogLevel.Warning, "No controller for {Timeout}: the worker ends its attempts and itself.")]
+        public static partial void Orphaned(ILogger logger, TimeSpan timeout);
 
         [LoggerMessage(205, LogLevel.Critical, "The worker failed.")]
         public static partial void Failed(ILogger logger, Exception exception);

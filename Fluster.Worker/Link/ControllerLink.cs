@@ -11,11 +11,12 @@ namespace Fluster.Worker;
 /// <param name="connection">How the controller is reached.</param>
 /// <param name="hello">What to say first; asked for at every connection.</param>
 /// <param name="trust">Checks a Welcome that takes the worker over from another cluster, and keeps renewed tokens.</param>
+/// <param name="orphan">Is told when there is a controller.</param>
 /// <param name="post">Takes events for the supervisor. Must not wait.</param>
 /// <param name="time">The clock of the pauses between tries.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class ControllerLink(
-    ControllerConnection connection, Func<V1.WorkerHello> hello, ClusterTrust trust, Action<WorkerEvent> post, TimeProvider time, ILogger<ControllerLink> logger)
+    ControllerConnection connection, Func<V1.WorkerHello> hello, ClusterTrust trust, OrphanWatch orphan, Action<WorkerEvent> post, TimeProvider time, ILogger<ControllerLink> logger)
 {
     private readonly ReconnectDelay _delay = new();
     private volatile Session? _session;
@@ -31,7 +32,11 @@ internal sealed partial class ControllerLink(
     {
         Log.Refused(logger, reason);
         _delay.Lengthen();
-        _session?.Ended.Cancel();
+        if (_session is { } session)
+        {
+            session.Refused = true;
+            session.Ended.Cancel();
+        }
     }
 
     /// <summary>Begins a new link, whose Hello says what has changed about this machine.</summary>
@@ -65,6 +70,7 @@ internal sealed partial class ControllerLink(
     private async Task ServeAsync(CancellationToken cancellationToken)
     {
         using var session = new Session(cancellationToken);
+        var token = connection.Token;
         var client = await connection.ClientAsync(session.Ended.Token);
         using var call = client.WorkerLink(connection.Headers(), cancellationToken: session.Ended.Token);
         await call.RequestStream.WriteAsync(new V1.WorkerLinkRequest { Hello = hello() }, session.Ended.Token);
@@ -74,11 +80,20 @@ internal sealed partial class ControllerLink(
         }
 
         Welcome = welcome;
+        if (TokenClaims.ReadUnchecked(token) is { IsFirst: true } && Renew(welcome.Token, welcome.ClusterKey))
+        {
+            // From here on the credential counts, and the machine's token is worth nothing: the controller knows once it has seen the credential.
+            _delay.Reset();
+            Log.Exchanged(logger);
+            return;
+        }
+
         _session = session;
         var sending = Task.CompletedTask;
         try
         {
             _delay.Reset();
+            orphan.Linked();
             var adopts = trust.IsAdopted(welcome);
             Log.Opened(logger, welcome.ClusterId, welcome.Epoch);
             post(new WorkerEvent.LinkOpened(new ClusterIdentity(welcome.ClusterId, welcome.Epoch), welcome.ReportInterval.ToTimeSpan(), adopts));
@@ -100,18 +115,23 @@ internal sealed partial class ControllerLink(
         finally
         {
             _session = null;
+            orphan.Unlinked(session.Refused);
             await session.Ended.CancelAsync();
             await sending;
             post(new WorkerEvent.LinkClosed());
         }
     }
 
-    private void Renew(string token, string clusterKey)
+    /// <returns>Whether the worker has a new token.</returns>
+    private bool Renew(string token, string clusterKey)
     {
-        if (token.Length > 0 && trust.Keep(token, clusterKey))
+        if (token.Length == 0 || !trust.Keep(token, clusterKey))
         {
-            connection.Token = token;
+            return false;
         }
+
+        connection.Token = token;
+        return true;
     }
 
     private async Task SendAllAsync(Session session, IClientStreamWriter<V1.WorkerLinkRequest> stream)
@@ -136,6 +156,9 @@ internal sealed partial class ControllerLink(
         // The supervisor sends one frame and waits for LinkReady, so there is never more than one in here.
         public Channel<V1.Observed> Outgoing { get; } = Channel.CreateUnbounded<V1.Observed>(new UnboundedChannelOptions { SingleReader = true });
 
+        /// <summary>What answered is not this worker's controller.</summary>
+        public bool Refused { get; set; }
+
         public CancellationTokenSource Ended { get; } = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
         public void Dispose() => Ended.Dispose();
@@ -151,6 +174,9 @@ internal sealed partial class ControllerLink(
 
         [LoggerMessage(212, LogLevel.Warning, "No link to the controller ({Reason}); trying again. What runs goes on")]
         public static partial void Broken(ILogger logger, string reason);
+
+        [LoggerMessage(214, LogLevel.Information, "The machine's token was exchanged for a credential of this worker's own")]
+        public static partial void Exchanged(ILogger logger);
 
         [LoggerMessage(213, LogLevel.Error, "Refused a controller. {Reason}")]
         public static partial void Refused(ILogger logger, string reason);

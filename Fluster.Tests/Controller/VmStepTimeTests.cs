@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using Fluster.Cluster;
+using Fluster.Controller;
+using Xunit.Abstractions;
+
+namespace Fluster.Tests;
+
+/// <summary>Records of machines do not slow the loop down: what a step costs, whatever machine shares the processor with it, by the best of several rounds.</summary>
+public class VmStepTimeTests(ITestOutputHelper output)
+{
+    private const int Rounds = 9;
+    private const int Lives = 500;
+
+    [Fact]
+    public void ThousandMachines_CostAStepAtMostTwiceWhatTenDo()
+    {
+        var (few, many) = (double.MaxValue, double.MaxValue);
+        for (var round = 0; round < Rounds; round++)
+        {
+            few = Math.Min(few, MicrosecondsPerStep(10));
+            many = Math.Min(many, MicrosecondsPerStep(1_000));
+        }
+
+        output.WriteLine($"{few:0.00} us a step among 10 machines, {many:0.00} us among 1,000");
+        Assert.True(many <= 2 * few, $"A step takes {many:0.00} us among 1,000 machines, and {few:0.00} us among 10.");
+    }
+
+    private static double MicrosecondsPerStep(int machines)
+    {
+        var now = new ClusterNow(1_000, 1_000);
+        var core = new LoopCore(new ClusterState { Meta = new ClusterMeta { ClusterId = "lab", Epoch = 1 } }, new JobDirectory(), new LeaseSettings(), ClusterMachine.Step);
+        var workers = new List<long>();
+        for (var i = 0; i < machines; i++)
+        {
+            core.Apply(new ClusterInput.RequestVms([RandomVmMoves.Wish($"vm-{i}")]), now);
+            switch (i % 6)
+            {
+                case 0:
+                    core.Apply(new ClusterInput.VmCreateEnded(i + 1, null), now);
+                    break;
+                case 1:
+                    core.Apply(new ClusterInput.CondemnVm(i + 1, "enough"), now);
+                    break;
+                case > 2:
+                    workers.Add(core.Apply(new ClusterInput.Hello(WorkerId.Parse($"vm-{i}"), 1, RandomVmMoves.Traits, [], 1, new VmPass(VmId.Parse($"vm-{i}"), IsFirst: false)), now).Subject);
+                    break;
+            }
+        }
+
+        core.Keep(out _);
+        var started = Stopwatch.GetTimestamp();
+        for (var i = 0; i < Lives; i++)
+        {
+            var worker = workers[i % workers.Count];
+            var job = Apply(LoopLab.Submit());
+            Apply(new ClusterInput.Place([new Placement(job, 0, worker)]));
+            var fence = core.Published.TaskOf(core.Published.Jobs.Find(job)!, 0)!.Current;
+            Apply(new ClusterInput.Observe(worker, 1, MachineLab.Seen(fence, AttemptPhase.Ended, MachineLab.Success), []));
+            if (i % 10 == 0)
+            {
+                var vm = core.Published.Meta.NextVm;
+                Apply(new ClusterInput.RequestVms([RandomVmMoves.Wish($"vm-{machines + i}")]));
+                Apply(new ClusterInput.CondemnVm(vm, "enough"));
+                Apply(new ClusterInput.VmReleaseEnded(vm));
+            }
+        }
+
+        return Stopwatch.GetElapsedTime(started).TotalMicroseconds / Lives;
+
+        long Apply(ClusterInput input)
+        {
+            var result = core.Apply(input, now);
+            core.Keep(out _);
+            return result.Subject;
+        }
+    }
+}
