@@ -162,6 +162,9 @@ public sealed partial class ActorServer : IAsyncDisposable
         return true;
     }
 
+    /// <summary>The names of the actors that are served now, in order.</summary>
+    public IReadOnlyList<string> ActorNames => [.. _actors.All.Select(actor => actor.Name)];
+
     /// <summary>Which incarnation of an actor is served: what its endpoint's metadata "handle" says.</summary>
     internal string HandleOf(string name) => _actors.Find(name, out var problem)?.Handle ?? throw new ArgumentException(problem, nameof(name));
 
