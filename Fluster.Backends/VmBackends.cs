@@ -67,6 +67,7 @@ internal static class VmBackends
     public static IVmBackend Create(VmBackendSetup setup) => setup.Kind switch
     {
         Local => LocalProcessBackend.Create(setup),
+        Docker => DockerBackend.Create(setup),
         _ => throw new FormatException($"{setup.Path}:Kind is '{setup.Kind}', and this build has no such backend."),
     };
 }

@@ -67,6 +67,20 @@ public sealed class LocalCluster : IAsyncDisposable
         return cluster._client;
     }
 
+    /// <summary>
+    /// Takes a job's place away, as a cloud does with the machine that it runs on, so that you see what it does then: what runs of it gets SIGTERM and a
+    /// <see cref="FlusterContext.Preemption"/>, is killed when the time is over, and runs again, which counts as a preemption.
+    /// </summary>
+    /// <param name="job">Which one.</param>
+    /// <param name="notice">How long until it is killed. Default: 30 s, what spot machines of Compute Engine get.</param>
+    /// <param name="cancellationToken">Gives up before anything was done.</param>
+    /// <exception cref="ClusterException">There is no such job.</exception>
+    public async Task PreemptAsync(JobId job, TimeSpan? notice = null, CancellationToken cancellationToken = default)
+    {
+        await Client.GetStatusAsync(job, cancellationToken).ConfigureAwait(false);
+        _worker!.Preempt(job, notice ?? TimeSpan.FromSeconds(30));
+    }
+
     /// <summary>Kills the jobs, ends the cluster and deletes its temporary directory.</summary>
     public async ValueTask DisposeAsync()
     {

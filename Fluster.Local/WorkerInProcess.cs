@@ -1,6 +1,7 @@
 using System.Globalization;
 using Fluster.Worker;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -75,6 +76,8 @@ internal sealed class WorkerInProcess : IAsyncDisposable
             throw new LocalClusterException($"The worker of a LocalCluster did not reach its controller within {s_startPatience.TotalSeconds} s.", exception);
         }
     }
+
+    public void Preempt(JobId job, TimeSpan notice) => _host.Services.GetServices<IHostedService>().OfType<WorkerService>().Single().Preempt(job, notice);
 
     public async ValueTask DisposeAsync()
     {

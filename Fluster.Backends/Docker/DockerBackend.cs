@@ -43,7 +43,12 @@ internal sealed class DockerBackend : IVmBackend, IDisposable
         // Workers of one network hold each other's ports by files that all of them see.
         var locks = Path.Combine(Path.GetTempPath(), "fluster-ports");
         Directory.CreateDirectory(locks);
-        _mounts = _network == HostNetwork ? [new DockerMount(locks, "/tmp/fluster-ports", ReadOnly: false)] : [];
+        _mounts =
+        [
+            .. _network == HostNetwork ? [new DockerMount(locks, "/tmp/fluster-ports", ReadOnly: false)] : Array.Empty<DockerMount>(),
+            .. setup.Settings.Where(pair => pair.Key.StartsWith("Volumes:", StringComparison.OrdinalIgnoreCase)).OrderBy(pair => pair.Key, StringComparer.OrdinalIgnoreCase)
+                .Select(pair => MountOf($"{setup.Path}:{pair.Key}", pair.Value)),
+        ];
         BootTimeout = setup.Get(nameof(BootTimeout), TimeSpan.FromSeconds(60), text => TimeSpan.Parse(text, CultureInfo.InvariantCulture));
     }
 
@@ -54,7 +59,7 @@ internal sealed class DockerBackend : IVmBackend, IDisposable
     /// <exception cref="FormatException">A setting is wrong.</exception>
     public static DockerBackend Create(VmBackendSetup setup)
     {
-        setup.Only("Socket", "Image", "Network", "Cpu", "Memory", "MaxCpu", "MaxMemory", nameof(BootTimeout));
+        setup.Only("Socket", "Image", "Network", "Cpu", "Memory", "MaxCpu", "MaxMemory", "Volumes", nameof(BootTimeout));
         if (setup.Get("Image") is { } image && ContainerImage.Problem(image) is { } problem)
         {
             throw new FormatException($"{setup.Path}:Image: {problem}");
@@ -178,6 +183,15 @@ internal sealed class DockerBackend : IVmBackend, IDisposable
     }
 
     public void Dispose() => _engine.Dispose();
+
+    private static DockerMount MountOf(string path, string text) => text.Split(':') switch
+    {
+        [var source, var target] when IsAbsolute(source) && IsAbsolute(target) => new DockerMount(source, target, ReadOnly: false),
+        [var source, var target, "ro"] when IsAbsolute(source) && IsAbsolute(target) => new DockerMount(source, target, ReadOnly: true),
+        _ => throw new FormatException($"{path} is '{text}': it is a directory of this machine and one of the container, such as /data:/data, or /data:/data:ro for reading only."),
+    };
+
+    private static bool IsAbsolute(string path) => path.StartsWith('/');
 
     private static VmInfo InfoOf(VmId id, DockerListed container) => new(id, container.State switch
     {

@@ -10,6 +10,7 @@ public sealed record FlusterContext
 
     private Lazy<IClusterController?> _controller = new((IClusterController?)null);
     private Lazy<CancellationToken> _stopping = new(CancellationToken.None);
+    private Func<PreemptionNotice?> _preemption = static () => null;
 
     /// <summary>The context of the calling code.</summary>
     /// <exception cref="InvalidOperationException">The caller is not running inside a job.</exception>
@@ -58,6 +59,12 @@ public sealed record FlusterContext
         init => _stopping = new(value);
     }
 
+    /// <summary>
+    /// Why <see cref="Stopping"/> was cancelled, when it is that the task is preempted, and how much time is left; null otherwise, and before. A preempted task runs again elsewhere,
+    /// as often as <see cref="JobRequest.MaxPreemptionRetries"/> says.
+    /// </summary>
+    public PreemptionNotice? Preemption => _preemption();
+
     /// <summary>The context that the environment of this process describes; null when the process was not started as a job.</summary>
     /// <exception cref="FormatException">It was, but a variable cannot be read; the message names it.</exception>
     public static FlusterContext? FromEnvironment() => JobProcess.Read(FlusterEnvironment.Get, FlusterEnvironment.PortVariables());
@@ -84,6 +91,9 @@ public sealed record FlusterContext
     /// <summary>This context with a controller and a stop signal that are made when they are first asked for.</summary>
     internal FlusterContext WithLazy(Func<IClusterController?> controller, Func<CancellationToken> stopping) =>
         this with { _controller = new(controller), _stopping = new(stopping) };
+
+    /// <summary>This context with a way to know of a preemption.</summary>
+    internal FlusterContext WithPreemption(Func<PreemptionNotice?> preemption) => this with { _preemption = preemption };
 
     /// <summary>Puts the previous context back when it is disposed.</summary>
     public readonly struct Scope : IDisposable

@@ -45,6 +45,9 @@ public static class FlusterEnvironment
     /// <summary>The cluster's public key, PEM.</summary>
     public const string ClusterKey = "FLUSTER_CLUSTER_KEY";
 
+    /// <summary>The file that says when the job is preempted. It is not there before, and never for jobs in containers of their own.</summary>
+    public const string PreemptionFile = "FLUSTER_PREEMPTION_FILE";
+
     /// <summary>"1": a .NET job waits for a debugger before it runs user code.</summary>
     public const string WaitForDebugger = "FLUSTER_WAIT_FOR_DEBUGGER";
 

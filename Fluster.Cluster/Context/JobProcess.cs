@@ -40,7 +40,8 @@ internal static class JobProcess
                 port => Read(_ => port.Value, port.Key, int.Parse),
                 PortName.Comparer),
         };
-        return context.WithLazy(ConnectOrNull, () => Stopping);
+        var notice = get(FlusterEnvironment.PreemptionFile);
+        return context.WithLazy(ConnectOrNull, () => Stopping).WithPreemption(() => notice is null ? null : PreemptionNotice.Read(notice));
     }
 
     private static FlusterClient? ConnectOrNull() => ClientEnvironment.FromVariables() is { } options ? new FlusterClient(options) : null;

@@ -123,6 +123,21 @@ public sealed class LocalClient : IClusterController
         return Task.FromResult(_jobs.Terminate(job, Caller()));
     }
 
+    /// <summary>
+    /// Takes a job's place away, as a cloud does with the machine that it runs on, so that you see what it does then: <see cref="FlusterContext.Stopping"/> is cancelled,
+    /// <see cref="FlusterContext.Preemption"/> says how long it has, and it runs again, which counts as a preemption.
+    /// </summary>
+    /// <param name="job">Which one. What of it does not run is left alone.</param>
+    /// <param name="notice">How long until it is given up. Default: 30 s, what spot machines of Compute Engine get.</param>
+    /// <param name="cancellationToken">Gives up before anything was done.</param>
+    /// <exception cref="ClusterException">There is no such job (<see cref="ClusterError.NotFound"/>).</exception>
+    public Task PreemptAsync(JobId job, TimeSpan? notice = null, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        _jobs.Preempt(job, notice ?? TimeSpan.FromSeconds(30), Caller());
+        return Task.CompletedTask;
+    }
+
     /// <inheritdoc/>
     public Task<int> TerminateWithinAsync(JobId prefix, CancellationToken cancellationToken = default)
     {

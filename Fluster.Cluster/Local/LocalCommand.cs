@@ -108,7 +108,7 @@ internal sealed class LocalCommand(LocalAttempt attempt, LocalJobs jobs, LocalPo
         if (stopped.Task.IsCompleted)
         {
             LocalProcesses.Terminate(_mark, process);
-            var over = Task.Delay(grace, time);
+            var over = Task.Delay(attempt.Notice ?? grace, time);
             while (!over.IsCompleted && (!exited.IsCompleted || LocalProcesses.Any(_mark)))
             {
                 await Task.WhenAny(over, Task.Delay(s_look, time)).ConfigureAwait(false);

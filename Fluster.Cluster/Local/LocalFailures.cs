@@ -11,6 +11,7 @@ internal static class LocalFailures
     {
         KillCause.User => "Killed: terminated on request",
         KillCause.Parent => "Killed: its parent ended",
+        KillCause.Preemption => "Killed: preempted",
         KillCause.Gang => "Killed: another member of its gang ended",
         KillCause.Shutdown => "Killed: the LocalClient was disposed",
         KillCause.Sibling => "Killed: another task of the job ended it",

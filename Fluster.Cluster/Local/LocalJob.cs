@@ -78,6 +78,9 @@ internal sealed class LocalTask(LocalJob job, int index)
 
     public int Failures { get; set; }
 
+    /// <summary>How often it was preempted; of a gang, the first task counts for all.</summary>
+    public int Preemptions { get; set; }
+
     /// <summary>When it is tried again; null when it does not wait for that.</summary>
     public DateTimeOffset? RetryAt { get; set; }
 
@@ -109,6 +112,12 @@ internal sealed class LocalAttempt(Fence fence, LocalTask task, LocalOutput outp
     public KillCause? StopCause { get; set; }
 
     public bool TimedOut { get; set; }
+
+    /// <summary>Once it is preempted: what its code is told.</summary>
+    public PreemptionNotice? Preemption { get; set; }
+
+    /// <summary>How long it has then; null: the usual grace.</summary>
+    public TimeSpan? Notice { get; set; }
 
     public JobFailure? Failure { get; set; }
 

@@ -92,6 +92,16 @@ internal sealed class LocalJobs(LocalClientOptions options, LocalEndpoints endpo
         return StatusOf(job, withTasks: true);
     });
 
+    /// <summary>What runs of the job is told that it is preempted, and ends after the notice at the latest.</summary>
+    public void Preempt(JobId id, TimeSpan notice, LocalAttempt? caller) => Do(() =>
+    {
+        foreach (var attempt in _directory.Find(id, caller).Tasks.Select(task => task.Current).OfType<LocalAttempt>().Where(attempt => !attempt.IsStopping))
+        {
+            (attempt.Notice, attempt.Preemption) = (notice, new PreemptionNotice(time.GetUtcNow() + notice));
+            StopAttempt(attempt, KillCause.Preemption);
+        }
+    });
+
     public int TerminateWhere(Func<LocalJob, bool> isMeant, KillCause cause) => Do(() =>
     {
         var live = _directory.Jobs.Where(job => job is { IsLive: true, Stopping: false } && isMeant(job)).OrderBy(job => job.Number).ToList();
@@ -345,15 +355,15 @@ internal sealed class LocalJobs(LocalClientOptions options, LocalEndpoints endpo
     {
         var job = task.Job;
         task.State = JobState.Pending;
-        if (job.IsGang && attempt.StopCause == KillCause.Gang)
+        if (job.IsGang && (attempt.StopCause == KillCause.Gang || job.Gang.Broken))
         {
             return; // its generation has failed already
         }
 
-        task.Failures++;
-        var failures = job.IsGang ? job.Gang.Failures + 1 : task.Failures;
-        job.Gang = (failures, job.IsGang);
-        if (failures > job.Request.MaxFailureRetries)
+        var preempted = attempt.StopCause == KillCause.Preemption;
+        var failures = preempted ? ++(job.IsGang ? job.Tasks[0] : task).Preemptions : job.IsGang ? job.Gang.Failures + 1 : ++task.Failures;
+        job.Gang = (preempted ? job.Gang.Failures : failures, job.IsGang);
+        if (failures > (preempted ? job.Request.MaxPreemptionRetries : job.Request.MaxFailureRetries))
         {
             task.State = JobState.Failed;
             StopJob(job, KillCause.Sibling, JobState.Failed, failure);
@@ -387,7 +397,7 @@ internal sealed class LocalJobs(LocalClientOptions options, LocalEndpoints endpo
 
     private void Retry(LocalTask task, int failures)
     {
-        var pause = TimeSpan.FromMilliseconds(Math.Min(LongestBackOff, FirstBackOff << Math.Min(failures - 1, 6)));
+        var pause = TimeSpan.FromMilliseconds(Math.Min(LongestBackOff, FirstBackOff << Math.Clamp(failures - 1, 0, 6)));
         task.RetryAt = time.GetUtcNow() + pause;
         After(task.Job, pause, () =>
         {

@@ -43,7 +43,7 @@ internal sealed class LocalRunner(IClusterController client, LocalJobs jobs, Loc
             Ports = ports,
             Controller = client,
             Stopping = attempt.Stop.Token,
-        };
+        }.WithPreemption(() => attempt.Preemption);
         if (!jobs.Began(attempt, ports.ToStatus()))
         {
             return new LocalEnd(null);
@@ -63,7 +63,7 @@ internal sealed class LocalRunner(IClusterController client, LocalJobs jobs, Loc
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = attempt.Stop.Token.UnsafeRegister(static source => ((TaskCompletionSource)source!).TrySetResult(), stopped).ConfigureAwait(false);
         await Task.WhenAny(stopped.Task, attempt.Job.Ended.Task).ConfigureAwait(false);
-        await Task.Delay(options.Grace, time).ConfigureAwait(false);
+        await Task.Delay(attempt.Notice ?? options.Grace, time).ConfigureAwait(false);
     }
 
     private static LocalEnd Run(byte[] invocation, FlusterContext context, LocalAttempt attempt)

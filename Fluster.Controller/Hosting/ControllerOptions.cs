@@ -52,6 +52,12 @@ internal sealed class ControllerOptions
     /// <summary>The address under which machines of backends reach this controller's gRPC endpoint, for example <c>https://10.0.0.2:8443</c>. Default: where it listens.</summary>
     public string AdvertiseAddress { get; set; } = "";
 
+    /// <summary>The address under which they reach its pages, where they fetch the worker program, for example <c>https://10.0.0.2:8080</c>. Default: where it listens.</summary>
+    public string AdvertiseHttpAddress { get; set; } = "";
+
+    /// <summary>The directory that the worker was published to (<c>dotnet publish Fluster.Worker</c>), for machines that have none: they fetch it from this controller. Default: none.</summary>
+    public string WorkerDirectory { get; set; } = "";
+
     /// <summary>How long a worker on a machine of a backend goes on without a controller before it ends its attempts and itself. Default: 30 minutes.</summary>
     public TimeSpan VmOrphanTimeout { get; set; } = TimeSpan.FromMinutes(30);
 
@@ -115,6 +121,16 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (options.AdvertiseAddress.Length > 0 && !Uri.IsWellFormedUriString(options.AdvertiseAddress, UriKind.Absolute))
         {
             problems.Add($"{ControllerOptions.Section}:AdvertiseAddress is '{options.AdvertiseAddress}': it is a URL, such as https://10.0.0.2:7071.");
+        }
+
+        if (options.AdvertiseHttpAddress.Length > 0 && !Uri.IsWellFormedUriString(options.AdvertiseHttpAddress, UriKind.Absolute))
+        {
+            problems.Add($"{ControllerOptions.Section}:AdvertiseHttpAddress is '{options.AdvertiseHttpAddress}': it is a URL, such as https://10.0.0.2:7070.");
+        }
+
+        if (options.WorkerDirectory.Length > 0 && !File.Exists(Path.Combine(options.WorkerDirectory, "Fluster.Worker.dll")))
+        {
+            problems.Add($"{ControllerOptions.Section}:WorkerDirectory is '{options.WorkerDirectory}', and there is no Fluster.Worker.dll in it: publish the worker there.");
         }
 
         if (!string.IsNullOrEmpty(options.ClusterKey))

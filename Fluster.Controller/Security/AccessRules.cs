@@ -47,6 +47,7 @@ internal static class AccessRules
         ["/grpc.health.v1.Health/Watch"] = s_everybody,
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = s_operators,
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = s_operators,
+        [WorkerArchive.Path] = s_workers,
         ["/"] = s_admins,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 

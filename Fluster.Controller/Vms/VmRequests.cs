@@ -4,12 +4,9 @@ using Microsoft.Extensions.Options;
 namespace Fluster.Controller;
 
 /// <summary>Writes what a backend is given to make a machine with: the same for every try but for the token, of which any will do.</summary>
-internal sealed class VmRequests(ClusterLoop loop, TokenIssuer tokens, ServedAddresses addresses, IOptions<ControllerOptions> options)
+internal sealed class VmRequests(ClusterLoop loop, TokenIssuer tokens, ServedAddresses addresses, WorkerArchive worker, IOptions<ControllerOptions> options)
 {
     private const string Prefix = "Fluster__Worker__";
-
-    /// <summary>A machine's worker program, where its backend's machines have none; null: they have.</summary>
-    public Func<VmRecord, WorkerPackage?> PackageOf { get; set; } = _ => null;
 
     public VmRequest Of(VmSource source, VmRecord vm)
     {
@@ -43,6 +40,6 @@ internal sealed class VmRequests(ClusterLoop loop, TokenIssuer tokens, ServedAdd
         }
 
         var offer = new VmOffer(vm.Traits.Shape, vm.Traits.Zone, ShapeText.ToSpec(vm.Traits.Capacity)) { Workers = vm.Workers.Length, Scopes = vm.Traits.Scopes };
-        return new VmRequest(vm.Id, vm.RequestId, offer, loop.Current.Meta.ClusterId) { WorkerEnvironment = environment, Package = PackageOf(vm) };
+        return new VmRequest(vm.Id, vm.RequestId, offer, loop.Current.Meta.ClusterId) { WorkerEnvironment = environment, Package = worker.Package };
     }
 }

@@ -151,7 +151,7 @@ public sealed class VmServiceTests : IDisposable
     private VmService NewService()
     {
         var options = Options.Create(new ControllerOptions { AdvertiseAddress = "http://controller:7071" });
-        var requests = new VmRequests(_loop.Loop, new TokenIssuer(_key, TimeProvider.System, options), addresses: null!, options);
+        var requests = new VmRequests(_loop.Loop, new TokenIssuer(_key, TimeProvider.System, options), addresses: null!, new WorkerArchive(options, opened: null!, addresses: null!), options);
         return new VmService(_loop.Loop, _sources, requests, new HurriedTime(), NullLogger<VmService>.Instance);
     }
 

@@ -34,6 +34,7 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
     {
         ["/"] = "admin",
         ["/alive"] = Anybody,
+        ["/worker-package"] = "worker",
         ["/health"] = Anybody,
         ["/grpc.health.v1.Health/Check"] = "anybody",
         ["/grpc.health.v1.Health/Watch"] = Everybody,

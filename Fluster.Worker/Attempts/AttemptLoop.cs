@@ -234,7 +234,12 @@ internal sealed partial class AttemptLoop : IDisposable
                 Log.Starting(_logger, fence, spec.JobId, spec.TaskIndex);
                 Start(fence, spec);
                 break;
-            case WorkerOutput.Terminate(var fence):
+            case WorkerOutput.Terminate(var fence) terminate:
+                if (terminate.PreemptedIn is { } left)
+                {
+                    _running.GetValueOrDefault(fence)?.Notify(new PreemptionNotice(_time.GetUtcNow() + left));
+                }
+
                 _running.GetValueOrDefault(fence)?.Terminate();
                 break;
             case WorkerOutput.Kill(var fence):

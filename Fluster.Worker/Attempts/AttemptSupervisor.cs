@@ -17,6 +17,9 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
     /// <summary>From SIGTERM to SIGKILL when the frame does not say (spec section 2).</summary>
     private static readonly TimeSpan s_defaultGrace = TimeSpan.FromSeconds(5);
 
+    /// <summary>Of the time until the machine is gone, what is kept for killing what is left and telling the controller.</summary>
+    private static readonly TimeSpan s_beforeTheEnd = TimeSpan.FromSeconds(3);
+
     /// <summary>After so long without a word from the controller, what must not run twice is killed (spec section 4).</summary>
     private static readonly TimeSpan s_exclusiveLease = TimeSpan.FromSeconds(30);
 
@@ -38,6 +41,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
     private bool _inSync; // a complete set was applied on this link
     private bool _shuttingDown;
     private bool _draining;
+    private bool _preempted;
     private bool _leaving;
 
     /// <summary>The cluster that the worker belongs to.</summary>
@@ -109,7 +113,10 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
                 Update(uploaded.Fence, attempt => attempt.Phase == HoldPhase.Uploading ? WithResult(attempt, uploaded) : attempt);
                 break;
             case WorkerEvent.HealthTaken { Health: var health }:
-                _health = health;
+                _health = _preempted ? Refusing(health) : health;
+                break;
+            case WorkerEvent.Preempted { Left: var left, Job: var job }:
+                Preempt(left, job, now);
                 break;
             case WorkerEvent.ShutdownRequested:
                 ShutDown(now);
@@ -227,7 +234,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
         {
             if (wanted.State == V1.DesiredState.Stop)
             {
-                Stop(fence, new StopReason.Asked(CauseOf(wanted)), now + (wanted.StopGrace?.ToTimeSpan() ?? s_defaultGrace));
+                Stop(fence, new StopReason.Asked(CauseOf(wanted)), now, now + (wanted.StopGrace?.ToTimeSpan() ?? s_defaultGrace));
             }
         }
         else if (_forgotten.Contains(fence) || wanted.Spec is null)
@@ -271,7 +278,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
         attempt.Phase == HoldPhase.Recording ? Stored(attempt, Outcomes.NeverStarted(failure, wallClock())) : attempt);
 
     /// <summary>SIGTERM now, SIGKILL later. A second request changes nothing, except that it can make the kill come sooner.</summary>
-    private void Stop(Fence fence, StopReason reason, TimeSpan killAt) => Update(fence, attempt =>
+    private void Stop(Fence fence, StopReason reason, TimeSpan now, TimeSpan killAt) => Update(fence, attempt =>
     {
         if (attempt.Stop is not null || attempt.Phase > HoldPhase.Running)
         {
@@ -280,7 +287,7 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
 
         if (attempt.IsLive)
         {
-            _outputs.Add(new WorkerOutput.Terminate(fence));
+            _outputs.Add(new WorkerOutput.Terminate(fence) { PreemptedIn = reason is StopReason.Asked { Cause: KillCause.Preemption } ? killAt - now : null });
         }
 
         return attempt with { Stop = reason, KillAt = killAt };
@@ -357,8 +364,35 @@ internal sealed class AttemptSupervisor(ClusterIdentity? remembered, IEnumerable
         _shuttingDown = true;
         foreach (var fence in _held.Keys.ToList())
         {
-            Stop(fence, new StopReason.Shutdown(), now + s_defaultGrace);
+            Stop(fence, new StopReason.Shutdown(), now, now + s_defaultGrace);
         }
+    }
+
+    /// <summary>
+    /// The machine goes: all that runs is told and asked to end, with the time that is left; nothing new is taken, and the worker ends when nothing is left. Decided here, because the
+    /// controller may not be there: it learns of it from the ends.
+    /// </summary>
+    private void Preempt(TimeSpan left, string? job, TimeSpan now)
+    {
+        if (job is null)
+        {
+            (_preempted, _draining, _health) = (true, true, Refusing(_health));
+            _reportAt = now;
+        }
+
+        var grace = left - s_beforeTheEnd > TimeSpan.FromSeconds(1) ? left - s_beforeTheEnd : left;
+        foreach (var attempt in _held.Values.Where(attempt => job is null || attempt.Spec?.JobId == job).ToList())
+        {
+            Stop(attempt.Fence, new StopReason.Asked(KillCause.Preemption), now, now + grace);
+        }
+    }
+
+    private static V1.WorkerHealth Refusing(V1.WorkerHealth health)
+    {
+        var refusing = health.Clone();
+        refusing.AcceptsWork = false;
+        refusing.Problems.Add("The cloud takes this machine away.");
+        return refusing;
     }
 
     private static bool IsLeased(HeldAttempt attempt) =>

@@ -46,6 +46,9 @@ internal abstract record WorkerEvent
 
     public sealed record HealthTaken(V1.WorkerHealth Health) : WorkerEvent;
 
+    /// <summary>The machine is taken away after this time; with a job, only its attempts are, as somebody wished.</summary>
+    public sealed record Preempted(TimeSpan Left, string? Job = null) : WorkerEvent;
+
     /// <summary>This worker is asked to end.</summary>
     public sealed record ShutdownRequested : WorkerEvent;
 

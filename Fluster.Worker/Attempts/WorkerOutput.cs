@@ -12,7 +12,11 @@ internal abstract record WorkerOutput
     public sealed record Start(Fence Fence, V1.AttemptSpec Spec) : WorkerOutput;
 
     /// <summary>SIGTERM to the whole tree; give up preparing.</summary>
-    public sealed record Terminate(Fence Fence) : WorkerOutput;
+    public sealed record Terminate(Fence Fence) : WorkerOutput
+    {
+        /// <summary>It is preempted, and is killed after this time; null: it is ended for another reason.</summary>
+        public TimeSpan? PreemptedIn { get; init; }
+    }
 
     /// <summary>SIGKILL until nothing is left.</summary>
     public sealed record Kill(Fence Fence) : WorkerOutput;

@@ -75,6 +75,12 @@ internal sealed class WorkerOptions
     /// </summary>
     public TimeSpan? OrphanTimeout { get; set; }
 
+    /// <summary>
+    /// The metadata server of the machine, for example <c>metadata.google.internal</c>: it is asked whether the cloud is about to take the machine away, and then the attempts are told.
+    /// Default: none.
+    /// </summary>
+    public string MetadataHost { get; set; } = "";
+
     /// <summary>The socket of the Docker Engine that runs jobs which name an image. Default: <c>/var/run/docker.sock</c>.</summary>
     public string DockerSocket { get; set; } = DockerEngine.DefaultSocket;
 

@@ -22,6 +22,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     private readonly OrphanWatch _orphan;
     private volatile bool _saidContainers;
     private readonly ControllerLink _link;
+    private readonly MetadataWatch _metadata;
     private readonly LogSender _logs;
     private long _links;
 
@@ -92,6 +93,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         _link = new ControllerLink(connection, () => Hello(id, memory, isolation), new ClusterTrust(memory, id, options.Token, time), _orphan, loop.Post, time, loggers.CreateLogger<ControllerLink>());
         _logs = new LogSender(connection, () => LogsHello(id, memory), loop.LogAcknowledged, time, loggers.CreateLogger<LogSender>());
         (loop.Link, loop.Logs) = (_link, _logs);
+        _metadata = new MetadataWatch(options.MetadataHost, loop.Post, time, loggers.CreateLogger<MetadataWatch>());
         loop.Recover();
         _containers.ProbeAsync(CancellationToken.None).GetAwaiter().GetResult(); // so that the first Hello says what there is; patient for seconds only
         loop.Post(new WorkerEvent.HealthTaken(Health()));
@@ -120,7 +122,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task[] parts = [Loop.RunAsync(ended.Token), _link.RunAsync(ended.Token), _logs.RunAsync(ended.Token), _guard.RunAsync(ended.Token), WatchHealthAsync(ended.Token)];
+        Task[] parts = [Loop.RunAsync(ended.Token), _link.RunAsync(ended.Token), _logs.RunAsync(ended.Token), _guard.RunAsync(ended.Token), _metadata.RunAsync(ended.Token), WatchHealthAsync(ended.Token)];
         try
         {
             await await Task.WhenAny(parts);

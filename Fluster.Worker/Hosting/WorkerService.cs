@@ -40,6 +40,15 @@ internal sealed partial class WorkerService(
         await base.StartAsync(cancellationToken);
     }
 
+    /// <summary>Takes the place of a job's attempts away after a while, as the cloud does with machines: for whoever wants to see what happens then.</summary>
+    public void Preempt(JobId job, TimeSpan notice)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _parts?.Loop.Post(new WorkerEvent.Preempted(notice, job.ToString()));
+        }
+    }
+
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         if (_parts is { } parts && OperatingSystem.IsLinux())

@@ -23,6 +23,9 @@ internal sealed class AttemptDirectory(string root)
     /// <summary>Its temporary files: the machine's directory for them is everybody's.</summary>
     public string Temporary { get; } = Path.Combine(root, "tmp");
 
+    /// <summary>Where the attempt is told that it is preempted. Only the worker writes here.</summary>
+    public string Preemption { get; } = Path.Combine(root, "preemption");
+
     /// <param name="user">Whose it is; nobody else gets in, except root. 0: the worker's own.</param>
     public void Create(uint user = 0)
     {

@@ -38,6 +38,18 @@ internal abstract partial class AttemptRun : IRunningAttempt
 
     protected PortLease Ports { get; set; } = PortLease.None;
 
+    public void Notify(PreemptionNotice notice)
+    {
+        try
+        {
+            notice.Write(Files.Preemption);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It has ended, or was not made yet; the request to end comes all the same.
+        }
+    }
+
     public abstract void Terminate();
 
     public void Kill()

@@ -10,6 +10,9 @@ internal interface IJobRuntime
 /// <summary>An attempt that a runtime has. Its members return at once and may be called at any time and again.</summary>
 internal interface IRunningAttempt
 {
+    /// <summary>Tells it that it is preempted and when it will be killed, before it is asked to end.</summary>
+    void Notify(PreemptionNotice notice);
+
     /// <summary>Asks the whole tree to end, and gives up what is still being prepared.</summary>
     void Terminate();
 

@@ -53,6 +53,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
         Files.Create(_boundary.User);
         Ports = _runtime.Ports.Take(Spec.Ports);
         var variables = JobVariables.Of(Spec, Fence, SurroundingsHere, Ports.Ports, _runtime.Isolation.Ward.MarkOf(Fence));
+        variables[FlusterEnvironment.PreemptionFile] = Files.Preemption;
         if (Spec.Environment?.WorkingFiles is { } files)
         {
             await _runtime.Bundles.CopyAsync(files, Files.Work, stopping);
