@@ -27,6 +27,31 @@ public class AttemptSupervisorTests
     }
 
     [Fact]
+    public void Preempted_Machine_EndsAllWithTheTimeThatIsLeft_AndTakesNothingMore()
+    {
+        Start();
+        _bench.Begin(7);
+
+        Assert.Equal("terminate 7 preempted in 27 s; send v2", _bench.Handle(new WorkerEvent.Preempted(TimeSpan.FromSeconds(30))));
+        Assert.False(_bench.Sent!.Health.AcceptsWork);
+        Assert.Contains("takes this machine away", Assert.Single(_bench.Sent.Health.Problems), StringComparison.Ordinal);
+        _bench.Desire(Run(8)); // on its way before the controller knew
+        Assert.Equal(FailureKind.WorkerFault, (FailureKind)_bench.Outcome!.Failure.Kind);
+        Assert.Equal("store 7 Killed", _bench.Ended(7));
+        Assert.Equal(V1.KillCause.Preemption, _bench.Outcome!.Failure.KilledBy);
+    }
+
+    [Fact]
+    public void Preempted_Job_OnlyItsAttemptsEnd()
+    {
+        Start();
+        _bench.Begin(7);
+
+        Assert.Equal("", _bench.Handle(new WorkerEvent.Preempted(TimeSpan.FromSeconds(30), "another-00000001")));
+        Assert.Equal("terminate 7 preempted in 27 s", _bench.Handle(new WorkerEvent.Preempted(TimeSpan.FromSeconds(30), _bench.Supervisor.Held.Single().Spec!.JobId)));
+    }
+
+    [Fact]
     public void Desired_BeforeTheFirstCompleteSet_ChangesNothing()
     {
         _bench.Link();

@@ -120,7 +120,7 @@ internal sealed class SupervisorBench
             case WorkerOutput.Start start:
                 return $"start {start.Fence}";
             case WorkerOutput.Terminate terminate:
-                return $"terminate {terminate.Fence}";
+                return $"terminate {terminate.Fence}{(terminate.PreemptedIn is { } left ? $" preempted in {left.TotalSeconds} s" : "")}";
             case WorkerOutput.Kill kill:
                 return $"kill {kill.Fence}";
             case WorkerOutput.StoreOutcome store:
