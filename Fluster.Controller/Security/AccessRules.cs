@@ -62,6 +62,9 @@ internal static class AccessRules
     /// <summary>Whether a role may call a path.</summary>
     public static bool Allows(string path, string role) => s_roles.TryGetValue(path, out var roles) && roles.Contains(role, StringComparer.Ordinal);
 
+    /// <summary>Whether a path needs more than a machine's own token, which others may come by: it is there to be exchanged.</summary>
+    public static bool NeedsCredential(string path) => path is Service + "HasBlobs" or Service + "UploadBlobs" or Service + "GetBlob";
+
     /// <summary>Whether anybody may call a path: one that nobody may is not there.</summary>
     public static bool Knows(string path) => s_roles.ContainsKey(path);
 

@@ -68,6 +68,11 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Ca
             return RefuseAsync(context, StatusCode.PermissionDenied, $"A token of the role '{caller.Claims.Role}' does not allow {path}.");
         }
 
+        if (caller.Pass is { IsFirst: true } && AccessRules.NeedsCredential(path))
+        {
+            return RefuseAsync(context, StatusCode.PermissionDenied, $"The token of machine '{caller.Claims.Vm}' does not allow {path}: its worker has to say Hello with it, and gets a credential.");
+        }
+
         context.Features.Set(caller);
         return next(context);
     }
