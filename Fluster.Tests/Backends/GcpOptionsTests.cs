@@ -1,0 +1,75 @@
+using Fluster.Backends;
+
+namespace Fluster.Tests;
+
+/// <summary>Settings that cannot work are told before anything is made, each with its path.</summary>
+public class GcpOptionsTests
+{
+    private const string Path = "Fluster:Controller:Backends:0";
+
+    internal static GcpOptions Valid() => new() { Project = "my-project-1", Zones = ["us-central1-a", "us-central1-b", "europe-west4-a"] };
+
+    [Fact]
+    public void Problems_OfTheLeastSettings_AreNone() => Assert.Empty(Valid().Problems(Path));
+
+    [Fact]
+    public void Defaults_AreTheSeeds()
+    {
+        var options = new GcpOptions();
+
+        Assert.Equal(("n2-standard-4", false, false), (options.MachineType, options.Spot, options.ExternalAddress));
+    }
+
+    public static TheoryData<string, string, Action<object>> Wrong() => new()
+    {
+        { "Project", "it is empty", options => ((GcpOptions)options).Project = "" },
+        { "Project", "'My Project' is not the id of a project", options => ((GcpOptions)options).Project = "My Project" },
+        { "Zones", "at least one zone", options => ((GcpOptions)options).Zones = [] },
+        { "Zones:1", "'us-central1' is not a zone", options => ((GcpOptions)options).Zones = ["us-central1-a", "us-central1"] },
+        { "Zones:1", "is there twice", options => ((GcpOptions)options).Zones = ["us-central1-a", "us-central1-a"] },
+        { "MachineFamily", "'m9' is not one of e2, n1, n2", options => ((GcpOptions)options).MachineFamily = "m9" },
+        { "MachineType", "Near names: n2-standard-4", options => ((GcpOptions)options).MachineType = "n2-standart-4" },
+        { "Network", "needs a network", options => ((GcpOptions)options).Network = "" },
+        { "ServiceAccount", "neither the address", options => ((GcpOptions)options).ServiceAccount = "me" },
+        { "Image", "is not an image", options => ((GcpOptions)options).Image = "debian" },
+        { "GpuImage", "is not an image", options => ((GcpOptions)options).GpuImage = "debian" },
+        { "DiskSize", "'much' is not a size", options => ((GcpOptions)options).DiskSize = "much" },
+        { "DiskSize", "10g is not from 20 GiB", options => ((GcpOptions)options).DiskSize = "10g" },
+        { "Labels:Team", "is not a label", options => ((GcpOptions)options).Labels["Team"] = "x" },
+        { "Labels:fluster-cluster", "are set by the backend", options => ((GcpOptions)options).Labels["fluster-cluster"] = "x" },
+        { "Tags:0", "is not a network tag", options => ((GcpOptions)options).Tags = ["A_B"] },
+        { "BootTimeout", "less than 10 seconds", options => ((GcpOptions)options).BootTimeout = TimeSpan.FromSeconds(1) },
+        { "TpuQueueTimeout", "less than a second", options => ((GcpOptions)options).TpuQueueTimeout = TimeSpan.Zero },
+        { "ComputeBaseUri", "ends with '/'", options => ((GcpOptions)options).ComputeBaseUri = new Uri("http://localhost:1/compute/v1") },
+        { "TpuBaseUri", "is not an http address", options => ((GcpOptions)options).TpuBaseUri = new Uri("ftp://localhost/") },
+        { "MetadataHost", "is not a host", options => ((GcpOptions)options).MetadataHost = "http://x" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong))]
+    public void Problems_OfAWrongSetting_NameItAndSayWhy(string setting, string why, Action<object> spoil)
+    {
+        var options = Valid();
+        spoil(options);
+
+        var problem = Assert.Single(options.Problems(Path));
+
+        Assert.StartsWith($"{Path}:{setting}: ", problem, StringComparison.Ordinal);
+        Assert.Contains(why, problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("abc-1_2", "abc-1_2")]
+    [InlineData("Big", null)]
+    [InlineData("a.b", null)]
+    [InlineData("", null)]
+    public void LabelValue_IsTheText_OrAHashWhereGoogleDoesNotAllowIt(string text, string? expected)
+    {
+        var value = GcpLabels.ValueOf(text);
+
+        Assert.True(GcpLabels.IsValue(value) && value.Length > 0);
+        Assert.Equal(expected ?? value, value);
+        Assert.Equal(value, GcpLabels.ValueOf(text));
+        Assert.NotEqual(value, GcpLabels.ValueOf(text + "x"));
+    }
+}
