@@ -69,6 +69,9 @@ public static class FlusterEnvironment
     /// <summary>Marks every process of one attempt, so that all of them can be found again.</summary>
     internal const string AttemptMarker = "FLUSTER_ATTEMPT";
 
+    /// <summary>Where the start-up script of a machine that is not a real one puts everything, in place of <c>/</c>.</summary>
+    internal const string VmRoot = "FLUSTER_VM_ROOT";
+
     /// <summary>The value of a variable of this process; null when it is not set or empty.</summary>
     public static string? Get(string name)
     {

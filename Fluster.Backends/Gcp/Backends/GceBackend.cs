@@ -168,7 +168,7 @@ internal sealed partial class GceBackend(string name, GcpOptions options, string
         {
             var instance = await FindAsync(id, place.Zone, cancellationToken);
             var isGone = instance is null || await DeleteAsync(instance, place.Zone, Guid.NewGuid(), cancellationToken);
-            return !isGone || error.IsTransient; // without an answer, the request itself may still be under way
+            return !isGone || error.LeavesOpen;
         }
         catch (GcpApiException unknown)
         {

@@ -11,6 +11,7 @@ namespace Fluster.Backends;
 internal sealed partial class TpuBackend(string name, GcpOptions options, string clusterId, TpuClient tpu, GcpConnection connection, ILogger<TpuBackend> logger) : IVmBackend
 {
     private const double PauseGrowth = 1.5;
+    private const int RpcDeadlineExceeded = 4;
 
     private static readonly TimeSpan s_operationPatience = TimeSpan.FromMinutes(10);
 
@@ -127,6 +128,8 @@ internal sealed partial class TpuBackend(string name, GcpOptions options, string
             {
                 case "PROVISIONING" or "ACTIVE":
                     return;
+                case "FAILED" when resource.State.FailedData?.Error is { Code: RpcDeadlineExceeded } late:
+                    throw new GcpApiException("insufficientCapacity", late.Message ?? $"The slice {id} was not had in time."); // it was valid until then
                 case "FAILED":
                     throw resource.State.FailedData?.Error is { } error ? GcpApiException.FromStatus(error) : new GcpApiException("", $"The queued resource {id} failed, and does not say why.");
                 case "SUSPENDING" or "SUSPENDED":
@@ -155,7 +158,7 @@ internal sealed partial class TpuBackend(string name, GcpOptions options, string
         try
         {
             await RemoveAsync(id, place.Zone, cancellationToken);
-            return error.IsTransient; // without an answer, the request itself may still be under way
+            return error.LeavesOpen;
         }
         catch (Exception unknown) when (unknown is GcpApiException or VmException)
         {

@@ -30,7 +30,7 @@ internal static class GcpErrors
         public bool IsRateLimit =>
             !error.IsStockout && !error.IsQuota
             && (error.Status == HttpStatusCode.TooManyRequests || error.Code is "rateLimitExceeded" or "userRateLimitExceeded" or "RESOURCE_OPERATION_RATE_EXCEEDED"
-                || error.Details.Contains("CONCURRENT_OPERATIONS_QUOTA_EXCEEDED") || error.RpcCode == RpcResourceExhausted);
+                || error.Details.Contains("CONCURRENT_OPERATIONS_QUOTA_EXCEEDED") || error.Details.Contains("RATE_LIMIT_EXCEEDED") || error.RpcCode == RpcResourceExhausted);
 
         /// <summary>The cloud took the machine away while it was being made.</summary>
         public bool IsPreempted =>
@@ -54,6 +54,9 @@ internal static class GcpErrors
         public bool IsTransient =>
             !error.IsStockout && (error.IsUnanswered || (int?)error.Status >= 500 || error.Status == HttpStatusCode.RequestTimeout
                 || error.RpcCode is RpcInternal or RpcUnavailable or RpcAborted or RpcDeadlineExceeded || error.Code is "INTERNAL_ERROR" or "backendError" or "internalError");
+
+        /// <summary>Whether the request may still be under way: it had no answer, or one that says nothing.</summary>
+        public bool LeavesOpen => error.IsUnanswered || (int?)error.Status >= 500;
 
         /// <summary>The request makes no sense.</summary>
         public bool IsInvalid =>

@@ -39,13 +39,13 @@ internal static partial class StartupScript
             .Append(Assignment("fluster_metadata_host", options.MetadataHost))
             .Append(Assignment("fluster_dotnet_install", DotnetInstall))
             .Append(Assignment("fluster_dotnet_channel", DotnetChannel))
-            .Append("fluster_environment() {\n  cat <<'FLUSTER_END_OF_ENVIRONMENT'\n");
+            .Append("fluster_environment() {\n  cat <<'END_OF_FLUSTER_ENVIRONMENT'\n");
         foreach (var (name, value) in environment.OrderBy(variable => variable.Key, StringComparer.Ordinal))
         {
             settings.Append("export ").Append(Assignment(name, value));
         }
 
-        settings.Append("FLUSTER_END_OF_ENVIRONMENT\n}\n");
+        settings.Append("END_OF_FLUSTER_ENVIRONMENT\n}\n");
         var script = s_template.Replace("#@settings@\n", settings.ToString(), StringComparison.Ordinal);
         return Encoding.UTF8.GetByteCount(script) <= MostBytes
             ? script
@@ -94,7 +94,7 @@ internal static partial class StartupScript
             throw new ArgumentException($"'{name}' is not the name of an environment variable.", nameof(name));
         }
 
-        if (value.Contains('\0', StringComparison.Ordinal) || value.Split('\n').Contains("FLUSTER_END_OF_ENVIRONMENT"))
+        if (value.Contains('\0', StringComparison.Ordinal) || value.Split('\n').Contains("END_OF_FLUSTER_ENVIRONMENT"))
         {
             throw new ArgumentException($"The value of {name} cannot be written into a script.", nameof(value));
         }

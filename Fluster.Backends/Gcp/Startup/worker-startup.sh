@@ -99,7 +99,7 @@ install_dotnet() {
   dotnet="$root/usr/share/dotnet/dotnet"
   if [ -x "$dotnet" ]; then return; fi
   say "installing .NET $fluster_dotnet_channel"
-  mkdir -p "$root/usr/share/dotnet"
+  (umask 022 && mkdir -p "$root/usr/share/dotnet")
   local script="$root/opt/fluster/dotnet-install.sh"
   local try
   for ((try = 1; ; try++)); do
@@ -196,8 +196,8 @@ UNIT
   say "the worker runs"
 }
 
-mkdir -p "$root/etc/fluster" "$root/opt/fluster" "$root/var/lib/fluster" || fail "the directories cannot be made"
-chmod 755 "$root/opt/fluster" "$root/var/lib/fluster"
+# Attempts run as users of their own: they pass through these directories, and read nothing in them but what is theirs to read.
+(umask 022 && mkdir -p "$root/etc/fluster" "$root/opt/fluster" "$root/var/lib/fluster") || fail "the directories cannot be made"
 say "starting worker $fluster_vm"
 need_curl
 write_environment
