@@ -82,6 +82,17 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
         }
     }
 
+    /// <summary>Ends all operations that are under way. Under the lock.</summary>
+    public void Finish()
+    {
+        foreach (var operation in _operations.Values.Where(operation => !operation.IsDone))
+        {
+            operation.DueAt = Now;
+        }
+
+        Advance();
+    }
+
     /// <summary>Does something after a while. Under the lock.</summary>
     public void Later(TimeSpan after, Action action) => _later.Add((Now + after, action));
 

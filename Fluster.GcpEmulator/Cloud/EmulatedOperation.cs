@@ -23,7 +23,7 @@ internal sealed class EmulatedOperation
 
     public required DateTimeOffset StartedAt { get; init; }
 
-    public required DateTimeOffset DueAt { get; init; }
+    public required DateTimeOffset DueAt { get; set; }
 
     /// <summary>What is true when it has ended well.</summary>
     public Action OnDone { get; init; } = () => { };

@@ -52,15 +52,8 @@ internal static class ControlRoutes
         Post<MaintenanceRequest>("maintenance", request => Machine(request.Name).MaintenanceEvent = request.Event);
         Post<MachineRequest>("reboot", request => cloud.Runner.Restart(Machine(request.Name)));
 
-        app.MapPost($"{Root}/reset", () =>
-        {
-            lock (cloud.Gate)
-            {
-                cloud.Reset();
-            }
-
-            return Results.NoContent();
-        });
+        Do("finish", cloud.Finish);
+        Do("reset", cloud.Reset);
 
         app.MapGet($"{Root}/state", () =>
         {
@@ -77,6 +70,16 @@ internal static class ControlRoutes
         });
 
         EmulatedMachine Machine(string name) => cloud.Machines.FirstOrDefault(machine => machine.Host == name) ?? throw EmulatorException.NotFound(name);
+
+        void Do(string name, Action act) => app.MapPost($"{Root}/{name}", () =>
+        {
+            lock (cloud.Gate)
+            {
+                act();
+            }
+
+            return Results.NoContent();
+        });
 
         void Post<T>(string name, Action<T> act)
             where T : class =>

@@ -31,7 +31,7 @@ public class GcpClientTests
     [Fact]
     public async Task Instance_MadeReadAndDeleted_GoesThroughItsStates()
     {
-        await using var host = await EmulatorHost.StartAsync();
+        await using var host = await EmulatorHost.StartAsync("--operation-ms", "600000");
         var compute = host.Compute();
         var requestId = Guid.NewGuid();
 
@@ -41,6 +41,7 @@ public class GcpClientTests
         Assert.Contains(operation.Status, (string[])["PENDING", "RUNNING"]);
         Assert.Equal("PROVISIONING", (await compute.FindAsync(EmulatorHost.Zone, "vm-1", CancellationToken.None))!.Status);
 
+        await host.ControlAsync("finish", new { });
         var done = await compute.CompleteAsync(EmulatorHost.Zone, operation, s_patience, CancellationToken.None);
         var made = await compute.FindAsync(EmulatorHost.Zone, "vm-1", CancellationToken.None);
 
@@ -50,6 +51,8 @@ public class GcpClientTests
         Assert.Equal(made.Id, (await compute.FindAsync(EmulatorHost.Zone, made.Id!, CancellationToken.None))!.Id);
 
         var deletion = await compute.DeleteAsync(EmulatorHost.Zone, "vm-1", Guid.NewGuid(), CancellationToken.None);
+        Assert.Equal("STOPPING", (await compute.FindAsync(EmulatorHost.Zone, "vm-1", CancellationToken.None))!.Status);
+        await host.ControlAsync("finish", new { });
         await compute.CompleteAsync(EmulatorHost.Zone, deletion, s_patience, CancellationToken.None);
 
         Assert.Null(await compute.FindAsync(EmulatorHost.Zone, "vm-1", CancellationToken.None));

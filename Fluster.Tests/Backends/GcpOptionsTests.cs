@@ -58,6 +58,39 @@ public class GcpOptionsTests
         Assert.Contains(why, problem, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Read_OfSettings_TakesAllOfThem_ListsInTheirOrder()
+    {
+        var settings = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
+        {
+            ["project"] = "my-project-1", ["Spot"] = "true", ["BootTimeout"] = "00:10:00", ["Labels:team"] = "blue", ["ComputeBaseUri"] = "http://localhost:1/compute/v1/", ["Subnetwork"] = "",
+        };
+        for (var index = 0; index < 11; index++)
+        {
+            settings[$"Zones:{index}"] = $"us-central{index + 1}-a";
+        }
+
+        var options = GcpSettings.Read(settings, Path);
+
+        Assert.Equal(("my-project-1", true, TimeSpan.FromMinutes(10), "blue"), (options.Project, options.Spot, options.BootTimeout, options.Labels["team"]));
+        Assert.Equal(Enumerable.Range(1, 11).Select(number => $"us-central{number}-a"), options.Zones);
+    }
+
+    [Theory]
+    [InlineData("Zone:0", "us-central1-b", $"{Path}:Zone:0: there is no such setting. Near names: Zones")]
+    [InlineData("MachineTipe", "x", $"{Path}:MachineTipe: there is no such setting. Near names: MachineType")]
+    [InlineData("Zones", "us-central1-b", $"{Path}:Zones: there is no such setting.")]
+    [InlineData("Spot", "maybe", $"{Path}:Spot is 'maybe': ")]
+    [InlineData("BootTimeout", "soon", $"{Path}:BootTimeout is 'soon': ")]
+    [InlineData("TpuBaseUri", "here", $"{Path}:TpuBaseUri is 'here': ")]
+    [InlineData("MachineFamily", "m9", $"{Path}:MachineFamily: 'm9' is not one of")]
+    public void Read_OfAWrongSetting_SaysWhichAndWhy(string key, string value, string expected)
+    {
+        var settings = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { ["Project"] = "my-project-1", ["Zones:0"] = "us-central1-a", [key] = value };
+
+        Assert.StartsWith(expected, Assert.Throws<FormatException>(() => GcpSettings.Read(settings, Path)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("abc-1_2", "abc-1_2")]
     [InlineData("Big", null)]

@@ -246,10 +246,12 @@ public class TpuBackendTests
     [Fact]
     public async Task Node_Client_StopsOneHost_AndNoSlice_AndChangesLabelsWhenReady()
     {
-        await using var host = await EmulatorHost.StartAsync("--operation-ms", "300");
+        await using var host = await EmulatorHost.StartAsync("--operation-ms", "600000");
         var tpu = host.Tpu();
         var single = await tpu.CreateNodeAsync(EmulatorHost.Zone, "one", new TpuNode { AcceleratorType = "v5litepod-4", RuntimeVersion = "v" }, CancellationToken.None);
         var early = await Assert.ThrowsAsync<GcpApiException>(() => tpu.SetNodeLabelsAsync(EmulatorHost.Zone, "one", new Dictionary<string, string>(StringComparer.Ordinal), CancellationToken.None));
+        await host.ControlAsync("latency", new { operationMs = 30 });
+        await host.ControlAsync("finish", new { });
         await tpu.CompleteAsync(EmulatorHost.Zone, single, TimeSpan.FromSeconds(20), CancellationToken.None);
         await tpu.CompleteAsync(EmulatorHost.Zone, await tpu.CreateNodeAsync(EmulatorHost.Zone, "many", new TpuNode { AcceleratorType = "v4-16", RuntimeVersion = "v" }, CancellationToken.None), TimeSpan.FromSeconds(20), CancellationToken.None);
 
