@@ -68,6 +68,8 @@ internal static class VmBackends
     {
         Local => LocalProcessBackend.Create(setup),
         Docker => DockerBackend.Create(setup),
+        Gce => GcpBackends.ComputeEngine(setup.Name, GcpSettings.Read(setup.Settings, setup.Path), setup.ClusterId, setup.Time, setup.Loggers),
+        Tpu => GcpBackends.Tpu(setup.Name, GcpSettings.Read(setup.Settings, setup.Path), setup.ClusterId, setup.Time, setup.Loggers),
         _ => throw new FormatException($"{setup.Path}:Kind is '{setup.Kind}', and this build has no such backend."),
     };
 }

@@ -1,4 +1,5 @@
 using Fluster.Backends;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluster.Tests;
 
@@ -89,6 +90,24 @@ public class GcpOptionsTests
         var settings = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { ["Project"] = "my-project-1", ["Zones:0"] = "us-central1-a", [key] = value };
 
         Assert.StartsWith(expected, Assert.Throws<FormatException>(() => GcpSettings.Read(settings, Path)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>As the controller makes them from its configuration.</summary>
+    [Theory]
+    [InlineData("gce", typeof(GceBackend), 5)]
+    [InlineData("tpu", typeof(TpuBackend), 60)]
+    public void Create_OfItsKind_MakesTheBackend(string kind, Type expected, int minutes)
+    {
+        var settings = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { ["Project"] = "my-project-1", ["Zones:0"] = "us-central1-a" };
+        VmBackendSetup Setup() => new(kind, "mine", Path, settings) { ClusterId = "c", DataDirectory = "", Time = TimeProvider.System, Loggers = NullLoggerFactory.Instance };
+
+        var backend = VmBackends.Create(Setup());
+        settings["Zones:0"] = "here";
+        var wrong = Assert.Throws<FormatException>(() => VmBackends.Create(Setup()));
+
+        Assert.IsType(expected, backend);
+        Assert.Equal(("mine", TimeSpan.FromMinutes(minutes)), (backend.Name, backend.BootTimeout));
+        Assert.StartsWith($"{Path}:Zones:0: 'here' is not a zone", wrong.Message, StringComparison.Ordinal);
     }
 
     [Theory]

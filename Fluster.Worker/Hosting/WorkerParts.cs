@@ -73,6 +73,7 @@ internal sealed class WorkerParts : IAsyncDisposable
                 ControllerAddress = () => address.Current,
                 ClusterKey = () => memory.ClusterKey,
                 BaseVariables = BaseEnvironment.Of(Environment.GetEnvironmentVariables()),
+                TpuVariables = options.TpuVariant.Length > 0 ? BaseEnvironment.TpuOf(Environment.GetEnvironmentVariables()) : new Dictionary<string, string>(StringComparer.Ordinal),
             },
         };
         _containers = Own(new DockerRuntime(new DockerEngine(options.DockerSocket), Path.Combine(directory, "work"), OpenLog, time)

@@ -14,7 +14,14 @@ internal static class BaseEnvironment
         "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER",
     ];
 
+    private static readonly string[] s_tpuPrefixes = ["TPU_", "JAX_", "MEGASCALE_"];
+
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    /// <summary>What the machine's start-up found out about the TPU slice that it is part of, for JAX and others: nothing elsewhere.</summary>
+    public static Dictionary<string, string> TpuOf(IDictionary variables) => variables.Cast<DictionaryEntry>()
+        .Where(variable => (string)variable.Key == "PJRT_DEVICE" || s_tpuPrefixes.Any(prefix => ((string)variable.Key).StartsWith(prefix, StringComparison.Ordinal)))
+        .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "", StringComparer.Ordinal);
 
     public static Dictionary<string, string> Of(IDictionary variables)
     {

@@ -25,6 +25,15 @@ internal static class JobVariables
             variables["DOTNET_GCHeapHardLimit"] = (memory / 100 * HeapPercent).ToString("x", CultureInfo.InvariantCulture);
         }
 
+        // Only who asked for the slice is told of it: any other program that uses JAX would wait for its hosts. What the user sets is stronger.
+        if (spec.Resources?.Device?.Tpu is not null)
+        {
+            foreach (var (name, value) in worker.TpuVariables)
+            {
+                variables[name] = value;
+            }
+        }
+
         foreach (var (name, value) in spec.Environment?.Variables ?? [])
         {
             variables[name] = value;
@@ -89,6 +98,9 @@ internal sealed record WorkerSurroundings
 
     /// <summary>The cluster's public key, PEM.</summary>
     public required Func<string> ClusterKey { get; init; }
+
+    /// <summary>What the machine says of its TPU slice, for jobs that asked for one.</summary>
+    public IReadOnlyDictionary<string, string> TpuVariables { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>What jobs see of the worker's own environment.</summary>
     public required IReadOnlyDictionary<string, string> BaseVariables { get; init; }
