@@ -62,6 +62,7 @@ public sealed class StartupScriptTests : IDisposable
         Assert.Equal(("3", "fluster-00000001", "a.b.c"), (found["Fluster__Worker__Cpu"], found["Fluster__Worker__Id"], found["Fluster__Worker__Token"]));
         Assert.Equal((request.Offer.Resources.Memory.Bytes.ToString(), "us-central1", "false"), (found["Fluster__Worker__Memory"], found["Fluster__Worker__Region"], found["Fluster__Worker__Preemptible"]));
         Assert.Equal(Path.Combine(Root, "var/lib/fluster/worker"), found["Fluster__Worker__DataDirectory"]);
+        Assert.Equal($"{host.Address.Authority}/_vm/fluster-00000001", found["Fluster__Worker__MetadataHost"]);
         Assert.StartsWith("10.128.", found["Fluster__Worker__AdvertiseHost"], StringComparison.Ordinal);
         Assert.DoesNotContain("a.b.c", run.Errors, StringComparison.Ordinal);
     }

@@ -12,7 +12,8 @@ root="${FLUSTER_VM_ROOT:-/}"
 root="${root%/}"
 tries="${FLUSTER_VM_TRIES:-20}"
 pause="${FLUSTER_VM_PAUSE:-15}"
-metadata="http://${GCE_METADATA_HOST:-$fluster_metadata_host}/computeMetadata/v1"
+metadata_host="${GCE_METADATA_HOST:-$fluster_metadata_host}"
+metadata="http://$metadata_host/computeMetadata/v1"
 environment="$root/etc/fluster/worker.env"
 launcher="$root/opt/fluster/run-worker"
 console=""
@@ -141,6 +142,7 @@ write_environment() {
   rm -f "$environment.new"
   : > "$environment.new"
   put Fluster__Worker__DataDirectory "$root/var/lib/fluster/worker"
+  put Fluster__Worker__MetadataHost "$metadata_host" # where the worker hears that the machine is about to be taken away
   local address
   address="$(about instance/network-interfaces/0/ip)"
   if [ -n "$address" ]; then
