@@ -42,7 +42,7 @@ quiet projects add-iam-policy-binding "$project" --member "serviceAccount:$worke
 echo "Firewall"
 # Workers dial the controller, and jobs call each other. Nothing is opened to the internet.
 exists compute firewall-rules describe fluster-controller || quiet compute firewall-rules create fluster-controller \
-  --network "$network" --direction INGRESS --allow tcp:8080-8081 --source-tags fluster-worker --target-tags fluster-controller
+  --network "$network" --direction INGRESS --allow tcp:7070-7071 --source-tags fluster-worker --target-tags fluster-controller
 exists compute firewall-rules describe fluster-workers || quiet compute firewall-rules create fluster-workers \
   --network "$network" --direction INGRESS --allow tcp:8470-8490,tcp:30000-40000 --source-tags fluster-worker --target-tags fluster-worker
 
