@@ -84,7 +84,9 @@ public sealed class RegistrationTests : IAsyncLifetime
         using var silent = await OpenAsync("reg-1", CancellationToken.None);
         await RegisterAsync("e1", "reg-1", "silent");
         await Eventually.True(async () => (await Lookup(client, "silent")).Count == 0, () => "The silent endpoint is there.");
-        Assert.Equal(before.Id, Assert.Single(await Lookup(client, "calc")).Id);
+
+        // On a machine so busy that the first was not heard in time either, it is filled again with the same ones.
+        await Eventually.True(async () => (await Lookup(client, "calc")) is [var found] && found.Id == before.Id, () => "The endpoint is not there, or is another one.");
     }
 
     [Fact]
