@@ -26,20 +26,19 @@ internal sealed class WorkerArchive(IOptions<ControllerOptions> options, OpenedC
         : Results.Problem($"This controller has no worker program for machines: {ControllerOptions.Section}:{nameof(ControllerOptions.WorkerDirectory)} names none.", statusCode: StatusCodes.Status409Conflict);
 
     /// <summary>Writes the files of a directory, by name, without times and owners.</summary>
-    public static async Task WriteAsync(string directory, Stream to, CancellationToken cancellationToken = default)
+    public static void Write(string directory, Stream to)
     {
-        await using var packed = new GZipStream(to, CompressionLevel.Fastest, leaveOpen: true);
-        await using var archive = new TarWriter(packed, TarEntryFormat.Ustar, leaveOpen: true);
+        using var packed = new GZipStream(to, CompressionLevel.Fastest, leaveOpen: true);
+        using var archive = new TarWriter(packed, TarEntryFormat.Ustar, leaveOpen: true);
         foreach (var file in Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
-            await using var content = File.OpenRead(file);
-            var entry = new UstarTarEntry(TarEntryType.RegularFile, System.IO.Path.GetRelativePath(directory, file).Replace('\\', '/'))
+            using var content = File.OpenRead(file);
+            archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, System.IO.Path.GetRelativePath(directory, file).Replace('\\', '/'))
             {
                 DataStream = content,
                 ModificationTime = DateTimeOffset.UnixEpoch,
                 Mode = OperatingSystem.IsWindows() ? UnixFileMode.UserRead | UnixFileMode.UserWrite : File.GetUnixFileMode(file),
-            };
-            await archive.WriteEntryAsync(entry, cancellationToken);
+            });
         }
     }
 
@@ -59,7 +58,7 @@ internal sealed class WorkerArchive(IOptions<ControllerOptions> options, OpenedC
                 var file = System.IO.Path.Combine(opened.Directory.FullPath, "worker-package.tar.gz");
                 using (var draft = File.Create(file + ".draft"))
                 {
-                    WriteAsync(System.IO.Path.GetFullPath(directory), draft).GetAwaiter().GetResult();
+                    Write(System.IO.Path.GetFullPath(directory), draft);
                     draft.Position = 0;
                     _written = written = (file, Convert.ToHexStringLower(SHA256.HashData(draft)));
                 }

@@ -231,23 +231,6 @@ public class GceBackendTests
     }
 
     [Fact]
-    public async Task Machine_OfAnotherCluster_IsNotAdopted_Listed_OrRemoved()
-    {
-        await using var host = await EmulatorHost.StartAsync();
-        var (mine, other) = (host.Gce(), host.Gce("other"));
-        await other.AllocateAsync(EmulatorHost.Request(other, "fluster-00000001", clusterId: "other"));
-        var request = EmulatorHost.Request(mine, "fluster-00000001");
-
-        var failure = await Assert.ThrowsAsync<VmException>(() => mine.AllocateAsync(request));
-        await mine.ReleaseAsync(request.Id, request.Offer.Zone);
-
-        Assert.Equal(VmFailureKind.NameTaken, failure.Kind);
-        Assert.Null(await mine.GetAsync(request.Id, request.Offer.Zone));
-        Assert.Empty((await mine.ListAsync()).Vms);
-        Assert.Single((await other.ListAsync()).Vms);
-    }
-
-    [Fact]
     public async Task Quota_ThatIsFull_BlocksTheRegion()
     {
         await using var host = await EmulatorHost.StartAsync();

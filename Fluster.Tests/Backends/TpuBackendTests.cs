@@ -176,23 +176,6 @@ public class TpuBackendTests
         Assert.Equal(["nodes/fluster-tpu-00000001", "queuedResources/fluster-tpu-00000001"], await host.NamesAsync());
     }
 
-    [Fact]
-    public async Task Slice_OfAnotherCluster_IsNotAdopted_Listed_OrRemoved()
-    {
-        await using var host = await EmulatorHost.StartAsync();
-        var (mine, other) = (host.TpuBackend(), host.TpuBackend("other"));
-        await other.AllocateAsync(EmulatorHost.Request(other, "fluster-tpu-00000001", s_needs, clusterId: "other"));
-        var request = EmulatorHost.Request(mine, "fluster-tpu-00000001", s_needs);
-
-        var failure = await Assert.ThrowsAsync<VmException>(() => mine.AllocateAsync(request));
-        await mine.ReleaseAsync(request.Id, request.Offer.Zone);
-
-        Assert.Equal(VmFailureKind.NameTaken, failure.Kind);
-        Assert.Null(await mine.GetAsync(request.Id, request.Offer.Zone));
-        Assert.Empty((await mine.ListAsync()).Vms);
-        Assert.Single((await other.ListAsync()).Vms);
-    }
-
     /// <summary>A node without its queued resource is ours all the same.</summary>
     [Fact]
     public async Task Node_WithoutQueuedResource_IsListed_AndRemoved()
