@@ -240,7 +240,7 @@ internal sealed partial class GceBackend(string name, GcpOptions options, string
         };
     }
 
-    private static VmStatus StatusOf(string? status) => status switch
+    public static VmStatus StatusOf(string? status) => status switch
     {
         "PROVISIONING" or "STAGING" or "PENDING" or "REPAIRING" => VmStatus.Creating,
         "RUNNING" => VmStatus.Running,

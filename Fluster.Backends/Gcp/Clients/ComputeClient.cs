@@ -8,8 +8,8 @@ internal sealed class ComputeClient(GcpConnection connection, Uri baseUri, strin
 {
     private const int PageSize = 500;
 
-    /// <summary>What somebody else may change in between before this gives up.</summary>
-    private const int MostConflicts = 5;
+    /// <summary>How often somebody else may write in between before this gives up.</summary>
+    private const int MostConflicts = 10;
 
     private const double PauseGrowth = 1.5;
 
@@ -94,15 +94,15 @@ internal sealed class ComputeClient(GcpConnection connection, Uri baseUri, strin
             GcpJson.Default.ComputeOperation,
             cancellationToken), cancellationToken);
 
-    /// <summary>Writes a machine's metadata under one key, as <see cref="SetLabelsAsync"/> writes labels.</summary>
-    public Task<ComputeOperation> SetMetadataAsync(string zone, string name, string key, string value, CancellationToken cancellationToken) =>
+    /// <summary>Writes a machine's metadata under one key, as <see cref="SetLabelsAsync"/> writes labels; null takes it away.</summary>
+    public Task<ComputeOperation> SetMetadataAsync(string zone, string name, string key, string? value, CancellationToken cancellationToken) =>
         ChangeAsync(zone, name, (instance, requestId) => connection.SendAsync(
             HttpMethod.Post,
             Zonal(zone, $"instances/{Uri.EscapeDataString(name)}/setMetadata?requestId={requestId:D}"),
             new ComputeMetadata
             {
                 Fingerprint = instance.Metadata?.Fingerprint,
-                Items = [.. (instance.Metadata?.Items ?? []).Where(item => item.Key != key), new ComputeMetadataItem(key, value)],
+                Items = [.. (instance.Metadata?.Items ?? []).Where(item => item.Key != key), .. value is null ? (ComputeMetadataItem[])[] : [new ComputeMetadataItem(key, value)]],
             },
             GcpJson.Default.ComputeMetadata,
             GcpJson.Default.ComputeOperation,
@@ -137,7 +137,10 @@ internal sealed class ComputeClient(GcpConnection connection, Uri baseUri, strin
             }
             catch (GcpApiException exception) when (exception.IsConflict && conflicts < MostConflicts)
             {
-                // Somebody else wrote in between: read again.
+                // Somebody else wrote in between: read again, and not all of them at the same moment.
+#pragma warning disable CA5394 // Spreads load; nothing secret comes of it.
+                await Task.Delay(connection.Retry.First * (conflicts * Random.Shared.NextDouble()), connection.Time, cancellationToken);
+#pragma warning restore CA5394
             }
         }
     }
