@@ -14,6 +14,8 @@ packages=(
   curl:curl
   nodejs:node
   npm:npm
+  iptables:iptables
+  iproute2:ip
   'python3-grpcio:!/usr/bin/python3 -c "import grpc"'
   'python3-protobuf:!/usr/bin/python3 -c "import google.protobuf"'
 )

@@ -25,10 +25,11 @@ internal sealed class JobRequestOptions
     private readonly Option<string?> _workingDirectory = new("--working-directory", "-w") { Description = "A directory that is copied to the worker; the program runs in the copy.", HelpName = "directory" };
 
     private readonly Option<string?> _image = new("--image") { Description = "A container image to run in, for example ubuntu:24.04. Default: none, a process of the worker's machine.", HelpName = "name" };
+    private readonly Option<bool> _metadata = new("--metadata-server") { Description = "The job may ask the metadata server of its cloud machine, and with that act as the machine's service account." };
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (IEnumerable<Option>)[_name, _cpu, _memory, _environment, _ports, _replicas, _retries, _timeout, _workingDirectory, _image])
+        foreach (Option option in (IEnumerable<Option>)[_name, _cpu, _memory, _environment, _ports, _replicas, _retries, _timeout, _workingDirectory, _image, _metadata])
         {
             command.Options.Add(option);
         }
@@ -61,6 +62,7 @@ internal sealed class JobRequestOptions
                 Variables = ReadVariables(parsed.GetValue(_environment) ?? []),
                 WorkingFiles = parsed.GetValue(_workingDirectory),
                 Image = parsed.GetValue(_image),
+                MetadataServer = parsed.GetValue(_metadata),
             },
             Ports = parsed.GetValue(_ports) ?? [],
             Replicas = parsed.GetValue(_replicas),

@@ -52,6 +52,9 @@ internal sealed record DockerHostConfig
 
     public IReadOnlyList<string> SecurityOpt { get; init; } = [];
 
+    /// <summary>More groups of the container's user, by name or number.</summary>
+    public IReadOnlyList<string> GroupAdd { get; init; } = [];
+
     public IReadOnlyList<DockerMount> Mounts { get; init; } = [];
 
     public DockerLogConfig? LogConfig { get; init; }

@@ -79,4 +79,10 @@ public sealed record JobEnvironment
 
     /// <summary>Commands run by <c>/bin/sh -c</c> in the working directory before the entrypoint. Default: none.</summary>
     public IReadOnlyList<string> SetupCommands { get; init; } = [];
+
+    /// <summary>
+    /// Whether the job may ask the metadata server of a cloud's machine, which gives whoever asks the rights of the machine's service account. Default: it may not.
+    /// Without meaning where there is no such server.
+    /// </summary>
+    public bool MetadataServer { get; init; }
 }

@@ -16,14 +16,18 @@ internal sealed class LocalCommand(LocalAttempt attempt, LocalJobs jobs, LocalPo
     private static readonly TimeSpan s_longestRead = TimeSpan.FromSeconds(2);
 
     private readonly string _mark = Guid.NewGuid().ToString("N");
+    private string _notice = ""; // where the program finds it when it is preempted
 
     public async Task<LocalEnd> RunAsync()
     {
         var request = attempt.Job.Request;
         var directory = LocalFiles.Make(attempt.Job.Files);
+        var notices = LocalFiles.Make(null);
+        _notice = Path.Combine(notices, "preemption");
         try
         {
             var variables = Variables(request);
+            variables[FlusterEnvironment.PreemptionFile] = _notice;
             foreach (var command in request.Environment.SetupCommands)
             {
                 var (failure, code) = await RunAsync(["/bin/sh", "-c", command], variables, directory, isSetup: true).ConfigureAwait(false);
@@ -45,6 +49,7 @@ internal sealed class LocalCommand(LocalAttempt attempt, LocalJobs jobs, LocalPo
         {
             await LocalProcesses.KillAsync(_mark, s_look, time).ConfigureAwait(false);
             LocalFiles.Remove(directory);
+            LocalFiles.Remove(notices);
         }
     }
 
@@ -107,6 +112,7 @@ internal sealed class LocalCommand(LocalAttempt attempt, LocalJobs jobs, LocalPo
         await Task.WhenAny(exited, stopped.Task).ConfigureAwait(false);
         if (stopped.Task.IsCompleted)
         {
+            attempt.Preemption?.Write(_notice);
             LocalProcesses.Terminate(_mark, process);
             var over = Task.Delay(attempt.Notice ?? grace, time);
             while (!over.IsCompleted && (!exited.IsCompleted || LocalProcesses.Any(_mark)))

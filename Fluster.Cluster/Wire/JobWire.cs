@@ -12,7 +12,7 @@ internal static class JobWire
         {
             Name = request.Name,
             Resources = request.Resources.ToWire(),
-            Environment = new V1.JobEnvironment { Image = request.Environment.Image ?? "" },
+            Environment = new V1.JobEnvironment { Image = request.Environment.Image ?? "", MetadataServer = request.Environment.MetadataServer },
             Replicas = request.Replicas,
             Retries = new V1.RetryBudget { Failures = request.MaxFailureRetries, Preemptions = request.MaxPreemptionRetries },
             SchedulingTimeout = request.SchedulingTimeout is { } scheduling ? Duration.FromTimeSpan(scheduling) : null,

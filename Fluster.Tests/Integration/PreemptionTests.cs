@@ -30,6 +30,22 @@ public class PreemptionTests
     }
 
     [Fact]
+    public async Task LocalClient_PreemptsACommand_ItReadsItsNotice()
+    {
+        await using var client = new LocalClient();
+        using var directory = new TemporaryDirectory();
+        var told = directory.File("told");
+        var job = await client.SubmitAsync(TestCluster.Bash(Telling(told)) with { MaxPreemptionRetries = 0 });
+        await Eventually.True(() => Task.FromResult(File.Exists(told + ".runs")), () => "it runs");
+
+        var before = TimeProvider.System.GetUtcNow();
+        await client.PreemptAsync(job.Id, TimeSpan.FromSeconds(30));
+
+        Assert.Equal(KillCause.Preemption, (await job.WaitAsync().WaitAsync(s_patience)).Failure?.KilledBy);
+        Assert.InRange(await NoticeAsync(told) - before, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
     public async Task LocalClient_PreemptsAJobTooOften_ItFails()
     {
         await using var client = new LocalClient();
@@ -50,7 +66,7 @@ public class PreemptionTests
         using var directory = new TemporaryDirectory();
         var told = directory.File("told");
         var job = await cluster.Client.SubmitAsync(
-            TestCluster.Bash($"trap 'cat $FLUSTER_PREEMPTION_FILE > {told}; exit 7' TERM; touch {told}.runs; while true; do sleep 0.05; done") with { MaxPreemptionRetries = 0 });
+            TestCluster.Bash(Telling(told)) with { MaxPreemptionRetries = 0 });
         await Eventually.True(() => Task.FromResult(File.Exists(told + ".runs")), () => "it runs");
 
         var before = TimeProvider.System.GetUtcNow();
@@ -59,10 +75,14 @@ public class PreemptionTests
         var ended = await job.WaitAsync().WaitAsync(s_patience);
         Assert.NotEqual(JobState.Succeeded, ended.State);
         Assert.Equal((KillCause.Preemption, (int?)7), (ended.Failure?.KilledBy, ended.Failure?.ExitCode));
-        var endsAt = DateTimeOffset.Parse(await File.ReadAllTextAsync(told), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
-        Assert.InRange(endsAt - before, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(60));
+        Assert.InRange(await NoticeAsync(told) - before, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(60));
         await cluster.Workers[0].EndedAsync().WaitAsync(s_patience); // it has nothing left to do on a machine that goes
     }
+
+    /// <summary>A program that passes its notice on when it is asked to end.</summary>
+    private static string Telling(string file) => $"trap 'cat $FLUSTER_PREEMPTION_FILE > {file}; exit 7' TERM; touch {file}.runs; while true; do sleep 0.05; done";
+
+    private static async Task<DateTimeOffset> NoticeAsync(string file) => DateTimeOffset.Parse(await File.ReadAllTextAsync(file), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
 
     private static async Task RehearseAsync(IClusterController client, Func<JobId, TimeSpan, Task> preempt)
     {

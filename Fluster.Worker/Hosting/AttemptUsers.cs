@@ -39,7 +39,8 @@ internal sealed partial record AttemptUsers(UserPool? Pool, string Detail)
         else
         {
             Open(directory);
-            var pool = new UserPool(UserRange.Parse(options.UidRange), UserRange.Taken(), isolation.Ward, UserPool.DefaultLockDirectory);
+            var range = UserRange.Parse(options.UidRange);
+            var pool = new UserPool(range, [.. UserRange.Taken(), new UserRange(range.First, range.First)], isolation.Ward, UserPool.DefaultLockDirectory); // the first is the group of MetadataFirewall
             if (Try(pool, directory, isolation, launcher, [Path.Combine(directory, "bundles"), .. needed]) is not { } found)
             {
                 return new AttemptUsers(pool, "every attempt has a user of its own");

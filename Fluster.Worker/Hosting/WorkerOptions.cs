@@ -77,7 +77,7 @@ internal sealed class WorkerOptions
 
     /// <summary>
     /// The metadata server of the machine, for example <c>metadata.google.internal</c>: it is asked whether the cloud is about to take the machine away, and then the attempts are told.
-    /// Default: none.
+    /// Where it is the server of a real machine, attempts are kept from it (by iptables), unless their job asks for it. Default: none.
     /// </summary>
     public string MetadataHost { get; set; } = "";
 

@@ -19,6 +19,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     private readonly DockerRuntime _containers;
     private readonly WorkerGuard _guard;
     private readonly AttemptUsers _users;
+    private readonly MetadataFirewall _firewall;
     private readonly OrphanWatch _orphan;
     private volatile bool _saidContainers;
     private readonly ControllerLink _link;
@@ -49,6 +50,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         Own(launcher);
         var jobHost = options.JobHostPath.Length > 0 ? options.JobHostPath : Path.Combine(Path.GetDirectoryName(typeof(WorkerParts).Assembly.Location)!, "jobhost", "Fluster.JobHost.dll");
         _users = AttemptUsers.Choose(directory, options, isolation, launcher, [DotnetHost.Path, jobHost], loggers.CreateLogger<AttemptUsers>());
+        _firewall = MetadataFirewall.Raise(options, _users, loggers.CreateLogger<MetadataFirewall>());
         _guard = Own(new WorkerGuard(isolation.Ward, time, loggers.CreateLogger<WorkerGuard>()));
         _guard.Start();
         AttemptLoop? loop = null;
@@ -62,6 +64,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Blobs = blobs,
             Bundles = new BundleStore(bundleDirectory, blobs, cache),
             Users = _users.Pool,
+            MetadataGroup = _firewall.Group,
             JobHostPath = jobHost,
             Logger = loggers.CreateLogger<ProcessRuntime>(),
             Surroundings = new WorkerSurroundings
@@ -84,6 +87,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Ports = _runtime.Ports,
             Blobs = blobs,
             Bundles = _runtime.Bundles,
+            MetadataGroup = _firewall.Group,
             JobHostPath = _runtime.JobHostPath,
             Logger = loggers.CreateLogger<DockerRuntime>(),
             Surroundings = _runtime.Surroundings with { BaseVariables = new Dictionary<string, string>(StringComparer.Ordinal) },
@@ -184,7 +188,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             DiskTotalBytes = total,
             AcceptsWork = problem is null,
         };
-        health.Runtimes.Add(new V1.RuntimeHealth { Name = "process", Usable = true, Detail = $"{_runtime.Isolation.Name}; {_users.Detail}" });
+        health.Runtimes.Add(new V1.RuntimeHealth { Name = "process", Usable = true, Detail = $"{_runtime.Isolation.Name}; {_users.Detail}{_firewall.Detail}" });
         health.Runtimes.Add(new V1.RuntimeHealth { Name = "docker", Usable = _containers.State.Usable, Detail = _containers.State.Detail });
         health.Problems.AddRange(_runtime.Problems);
         health.Problems.AddRange(_containers.Problems);

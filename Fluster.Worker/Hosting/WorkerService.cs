@@ -17,6 +17,9 @@ internal sealed partial class WorkerService(
     private static readonly TimeSpan s_sweepPatience = TimeSpan.FromSeconds(60);
 
     /// <summary>For the attempts to end (5 s and a kill) and the controller to be told.</summary>
+    /// <summary>The worker's exit code when nobody will come back for it: its machine can be switched off.</summary>
+    public const int OrphanedExitCode = 3;
+
     private static readonly TimeSpan s_shutdownPatience = TimeSpan.FromSeconds(12);
 
     private readonly ILogger _logger = loggers.CreateLogger<WorkerService>();
@@ -35,6 +38,7 @@ internal sealed partial class WorkerService(
         _parts.Orphaned = () =>
         {
             Log.Orphaned(_logger, options.Value.OrphanTimeout.GetValueOrDefault());
+            Environment.ExitCode = OrphanedExitCode;
             lifetime.StopApplication();
         };
         await base.StartAsync(cancellationToken);

@@ -23,8 +23,11 @@ internal sealed class AttemptDirectory(string root)
     /// <summary>Its temporary files: the machine's directory for them is everybody's.</summary>
     public string Temporary { get; } = Path.Combine(root, "tmp");
 
-    /// <summary>Where the attempt is told that it is preempted. Only the worker writes here.</summary>
-    public string Preemption { get; } = Path.Combine(root, "preemption");
+    /// <summary>What the attempt is told. Only the worker writes here.</summary>
+    public string Notices { get; } = Path.Combine(root, "notices");
+
+    /// <summary>Where the attempt is told that it is preempted.</summary>
+    public string Preemption => Path.Combine(Notices, "preemption");
 
     /// <param name="user">Whose it is; nobody else gets in, except root. 0: the worker's own.</param>
     public void Create(uint user = 0)
@@ -33,6 +36,7 @@ internal sealed class AttemptDirectory(string root)
         {
             Directory.CreateDirectory(Work);
             Directory.CreateDirectory(Outcome);
+            Directory.CreateDirectory(Notices);
             return;
         }
 
@@ -44,8 +48,12 @@ internal sealed class AttemptDirectory(string root)
         }
 
         // By its group the user gets through; only root may rename or replace what is in here.
-        Libc.Check(Libc.lchown(root, 0, user), "lchown");
-        File.SetUnixFileMode(root, Owner | UnixFileMode.GroupExecute);
+        Directory.CreateDirectory(Notices, Owner);
+        foreach (var directory in (string[])[root, Notices])
+        {
+            Libc.Check(Libc.lchown(directory, 0, user), "lchown");
+            File.SetUnixFileMode(directory, Owner | UnixFileMode.GroupExecute);
+        }
     }
 
     /// <summary>Makes the working files, which the worker has copied, the user's own.</summary>
@@ -81,6 +89,7 @@ internal sealed class AttemptDirectory(string root)
             File.SetUnixFileMode(root, Owner);
             File.SetUnixFileMode(Work, Everybody);
             File.SetUnixFileMode(Outcome, Everybody);
+            File.SetUnixFileMode(Notices, Owner | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         }
     }
 

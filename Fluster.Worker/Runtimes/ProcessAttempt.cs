@@ -132,6 +132,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
             Environment = [.. variables.Select(variable => $"{variable.Key}={variable.Value}")],
             WorkingDirectory = Files.Work,
             User = _boundary.User,
+            Group = Spec.Environment?.MetadataServer == true ? _runtime.MetadataGroup : 0,
         };
         var (outputReader, program) = await LaunchAsync(request, output, errors);
         var news = await program.Started;

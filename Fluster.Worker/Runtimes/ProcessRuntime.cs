@@ -39,6 +39,9 @@ internal sealed class ProcessRuntime : IJobRuntime, IAsyncDisposable
     /// <summary>Gives each attempt a user of its own; null: all run as the worker's user, and are not isolated from each other.</summary>
     public UserPool? Users { get; init; }
 
+    /// <summary>The group whose members may ask the metadata server of the machine; 0: everybody may.</summary>
+    public uint MetadataGroup { get; init; }
+
     public required BlobCache Blobs { get; init; }
 
     public required BundleStore Bundles { get; init; }

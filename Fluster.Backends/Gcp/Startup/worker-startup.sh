@@ -45,6 +45,13 @@ need_curl() {
   apt-get update -qq && apt-get install -y -qq curl ca-certificates > /dev/null || fail "there is no curl, and it cannot be installed"
 }
 
+# The worker keeps jobs from the metadata server with it; without, it says so in its health.
+need_iptables() {
+  if [ -n "$root" ] || command -v iptables > /dev/null; then return; fi
+  say "installing iptables"
+  { apt-get update -qq && apt-get install -y -qq iptables > /dev/null; } || say "iptables cannot be installed: jobs can ask the metadata server"
+}
+
 # The hash of the key in the certificate that the controller shows, if that is the certificate that we were told of.
 pin() {
   local host="${fluster_package#*://}"
@@ -162,7 +169,8 @@ write_launcher() {
   mv -f "$launcher.new" "$launcher"
 }
 
-# systemd keeps the worker and all that it starts in one group, starts it again when it fails, and leaves it alone when it ends by itself.
+# systemd keeps the worker and all that it starts in one group, starts it again when it fails, and leaves it alone when it ends by itself. Exit code 3 is that of a
+# worker whose controller did not come back: nobody may be there to remove the machine, so it goes off.
 start_unit() {
   cat > /etc/systemd/system/fluster-worker.service <<UNIT
 [Unit]
@@ -177,6 +185,8 @@ KillMode=control-group
 TimeoutStopSec=40
 Restart=on-failure
 RestartSec=5
+SuccessExitStatus=3
+ExecStopPost=/bin/sh -c 'if [ "\$EXIT_STATUS" = 3 ]; then systemctl --no-block poweroff; fi'
 Delegate=yes
 OOMPolicy=continue
 TasksMax=infinity
@@ -202,6 +212,7 @@ UNIT
 (umask 022 && mkdir -p "$root/etc/fluster" "$root/opt/fluster" "$root/var/lib/fluster") || fail "the directories cannot be made"
 say "starting worker $fluster_vm"
 need_curl
+need_iptables
 write_environment
 if [ -n "$fluster_package" ]; then install_package; else worker="$root/opt/fluster/worker"; fi
 [ -f "$worker/Fluster.Worker.dll" ] || fail "there is no worker in $worker"

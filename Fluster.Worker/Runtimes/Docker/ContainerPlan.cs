@@ -14,6 +14,10 @@ internal sealed class ContainerPlan(
     private const string Invocation = Root + "invocation";
     private const string Bundle = Root + "bundle";
     private const string JobHost = Root + "jobhost";
+    private const string Notices = Root + "notices";
+
+    /// <summary>The group of containers of root that are kept from the metadata server: "nogroup".</summary>
+    private const string NoGroup = "65534";
 
     /// <summary>Engines refuse less.</summary>
     private const long LeastMemory = 6L << 20;
@@ -21,7 +25,7 @@ internal sealed class ContainerPlan(
     private const long NanoCpusPerMilli = 1_000_000;
     private const long LeastNanoCpus = 10_000_000;
 
-    private readonly List<DockerMount> _mounts = [new(directory.Work, Work, ReadOnly: false)];
+    private readonly List<DockerMount> _mounts = [new(directory.Work, Work, ReadOnly: false), new(directory.Notices, Notices, ReadOnly: true)];
     private string[] _argv = [];
 
     public bool HasSetup => spec.Environment?.SetupCommands.Count > 0;
@@ -76,6 +80,7 @@ internal sealed class ContainerPlan(
     public DockerContainerRequest Request()
     {
         var variables = JobVariables.Of(spec, fence, runtime.Surroundings, ports, runtime.Ward.MarkOf(fence));
+        variables[FlusterEnvironment.PreemptionFile] = $"{Notices}/{Path.GetFileName(directory.Preemption)}";
         if (spec.GpuIndices.Count > 0)
         {
             variables[JobVariables.VisibleGpus] = string.Join(',', Enumerable.Range(0, spec.GpuIndices.Count)); // those that it has, as they are numbered inside
@@ -91,9 +96,7 @@ internal sealed class ContainerPlan(
             Image = image.Id, // what was looked at, whatever the name means by now
             Entrypoint = HasSetup ? SetupChannel.Wrap(spec.Environment.SetupCommands, _argv) : _argv,
             Env = [.. variables.Select(variable => $"{variable.Key}={variable.Value}")],
-
-            // An image that names no user gets the worker's: its files are then the worker's to remove.
-            User = string.IsNullOrEmpty(image.Config?.User) ? string.Create(CultureInfo.InvariantCulture, $"{Libc.geteuid()}:{Libc.getegid()}") : null,
+            User = User(),
             WorkingDir = WorksInItsOwnDirectory ? null : Work,
             Labels = new Dictionary<string, string>(StringComparer.Ordinal)
             {
@@ -115,12 +118,28 @@ internal sealed class ContainerPlan(
                 NetworkMode = "host",
                 Init = true, // or SIGTERM would do nothing to a first process without a handler, and nobody would reap orphans
                 CapDrop = ["ALL"],
+                GroupAdd = runtime.MetadataGroup != 0 && spec.Environment.MetadataServer ? [runtime.MetadataGroup.ToString(CultureInfo.InvariantCulture)] : [],
                 SecurityOpt = ["no-new-privileges"],
                 Mounts = _mounts,
                 DeviceRequests = spec.GpuIndices.Count > 0 ? [DockerDeviceRequest.Gpus(spec.GpuIndices)] : null,
                 LogConfig = new DockerLogConfig("none"), // the worker's spool has it
             },
         };
+    }
+
+    /// <summary>
+    /// An image that names no user gets the worker's: its files are then the worker's to remove. Root in root's group may ask the metadata server, and so no image may be that
+    /// whose job did not ask for it.
+    /// </summary>
+    private string? User()
+    {
+        var named = image.Config?.User ?? "";
+        if (runtime.MetadataGroup != 0 && named.Split(':')[0] is "" or "0" or "root")
+        {
+            return "0:" + (named.Split(':') is [_, not ("0" or "root") and var group] ? group : NoGroup);
+        }
+
+        return named.Length == 0 ? string.Create(CultureInfo.InvariantCulture, $"{Libc.geteuid()}:{Libc.getegid()}") : null;
     }
 
     /// <summary>What it means that the engine could not start the container.</summary>

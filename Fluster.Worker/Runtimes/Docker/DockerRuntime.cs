@@ -43,6 +43,9 @@ internal sealed partial class DockerRuntime(DockerEngine engine, string workDire
     /// <summary>For the label that says whose container it is.</summary>
     public required Func<string> ClusterId { get; init; }
 
+    /// <summary>The group whose members may ask the metadata server of the machine; 0: everybody may.</summary>
+    public uint MetadataGroup { get; init; }
+
     public required ILogger Logger { get; init; }
 
     /// <summary>How long a container may outlive SIGKILL before its attempt counts as ended without it.</summary>

@@ -24,6 +24,7 @@ internal sealed unsafe class ForkPlan : IDisposable
             WorkingDirectory = Text(request.WorkingDirectory),
             CgroupFile = request.Isolation == IsolationMode.Marker ? null : Text(Path.Combine(request.CgroupDirectory, "cgroup.procs")),
             User = request.User,
+            Group = request.Group,
             Stdin = stdin,
             Stdout = stdout,
             Stderr = stderr,
@@ -78,6 +79,7 @@ internal sealed unsafe class ForkPlan : IDisposable
         public byte* WorkingDirectory;
         public byte* CgroupFile;
         public uint User;
+        public uint Group;
         public int Stdin;
         public int Stdout;
         public int Stderr;

@@ -217,7 +217,7 @@ internal static unsafe class Forked
 
         long user = plan->User;
         if (((delegate* unmanaged[SuppressGCTransition]<int, nint, nint, nint, nint, int>)calls->Prctl)(SetNoNewPrivileges, 1, 0, 0, 0) != 0
-            || ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long>)calls->Syscall)(calls->SetGroups, 0, 0, 0) != 0
+            || ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long>)calls->Syscall)(calls->SetGroups, plan->Group == 0 ? 0 : 1, (long)&plan->Group, 0) != 0
             || ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long>)calls->Syscall)(calls->SetGroup, user, user, user) != 0
             || ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long>)calls->Syscall)(calls->SetUser, user, user, user) != 0)
         {

@@ -34,8 +34,11 @@ internal sealed record LaunchRequest
 
     public required string WorkingDirectory { get; init; }
 
-    /// <summary>The user that the program runs as, in the group of the same number and in no other; 0: as the launcher.</summary>
+    /// <summary>The user that the program runs as, in the group of the same number; 0: as the launcher.</summary>
     public uint User { get; init; }
+
+    /// <summary>A second group of that user; 0: none.</summary>
+    public uint Group { get; init; }
 
     public byte[] ToBytes()
     {
@@ -48,6 +51,7 @@ internal sealed record LaunchRequest
         Write(writer, Environment);
         writer.Write(WorkingDirectory);
         writer.Write(User);
+        writer.Write(Group);
         writer.Flush();
         return stream.ToArray();
     }
@@ -64,6 +68,7 @@ internal sealed record LaunchRequest
             Environment = ReadList(reader),
             WorkingDirectory = reader.ReadString(),
             User = reader.ReadUInt32(),
+            Group = reader.ReadUInt32(),
         };
     }
 
