@@ -13,7 +13,7 @@ internal sealed class DockerBench : AttemptBench
     private readonly TemporaryDirectory _directory = new();
     private readonly DescriptorPump _pump = new(TimeProvider.System, NullLogger<DescriptorPump>.Instance);
 
-    public DockerBench(TimeSpan? unkillableAfter = null)
+    public DockerBench(TimeSpan? unkillableAfter = null, uint metadataGroup = 0)
     {
         Ward = new Ward(Ward.NewId(), "") { EngineFile = Ward.EngineFileIn(_directory.Path) };
         var blobs = new BlobCache(_directory.File("blobs"), (_, _, _) => throw new InvalidOperationException("There are no blobs."));
@@ -27,6 +27,7 @@ internal sealed class DockerBench : AttemptBench
             Bundles = new BundleStore(_directory.File("bundles"), blobs),
             JobHostPath = "",
             ClusterId = () => "cluster-a",
+            MetadataGroup = metadataGroup,
             Logger = NullLogger.Instance,
             UnkillableAfter = unkillableAfter ?? TimeSpan.FromSeconds(60),
             Surroundings = SurroundingsWith(new Dictionary<string, string>(StringComparer.Ordinal)),

@@ -44,6 +44,47 @@ public class DockerRuntimeTests
         }
     }
 
+    /// <summary>Root in root's group may ask the metadata server: no container is that on a machine that has one.</summary>
+    [Theory]
+    [InlineData("", "0:65534")]
+    [InlineData("root", "root:65534")]
+    [InlineData("0:0", "0:65534")]
+    [InlineData("toor:wheel", "toor:65534")]
+    [InlineData("1000:00", "1000:65534")]
+    [InlineData("1000:200000", "1000:65534")]
+    [InlineData("1000:1000", "1000:1000")]
+    public async Task Request_WhereTheMetadataServerIsClosed_IsNotRootInRootsGroup(string named, string expected)
+    {
+        await using var bench = new DockerBench(metadataGroup: 200_000);
+
+        Assert.Equal((expected, 0), Request(asks: false));
+        Assert.Equal((expected, 1), Request(asks: true));
+
+        (string? User, int Groups) Request(bool asks)
+        {
+            var spec = DockerBench.Bash("true", spec => spec.Environment.MetadataServer = asks);
+            var image = new DockerImage("sha256:1", new DockerImageConfig(named, WorkingDir: null));
+            var request = new ContainerPlan(spec, new Fence(1), bench.Runtime, new AttemptDirectory(bench.WorkDirectory), image, new Dictionary<string, int>(StringComparer.Ordinal)).Request();
+            return (request.User, request.HostConfig.GroupAdd.Count(group => group == "200000"));
+        }
+    }
+
+    /// <summary>The program in the container finds the notice where it is told to look, whoever it runs as.</summary>
+    [EngineFact]
+    public async Task Run_Preempted_TheProgramReadsItsNotice()
+    {
+        await using var bench = new DockerBench();
+
+        var running = bench.Start(DockerBench.Bash("trap 'cat $FLUSTER_PREEMPTION_FILE; exit 7' TERM; echo runs; while true; do sleep 0.05; done"));
+        await Eventually.True(() => bench.TextOf(running.Fence, V1.LogStream.Stdout) == "runs\n", "it is ready");
+        running.Attempt.Notify(new PreemptionNotice(new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero)));
+        running.Attempt.Terminate();
+        var end = await running.EndAsync();
+
+        Assert.Equal(7, end.ExitCode);
+        Assert.StartsWith("2030-01-02T03:04:05", end.LastLines[^1], StringComparison.Ordinal);
+    }
+
     [EngineFact]
     public async Task Run_EndedBySignal_SaysWhich()
     {

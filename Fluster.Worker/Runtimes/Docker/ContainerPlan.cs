@@ -16,7 +16,7 @@ internal sealed class ContainerPlan(
     private const string JobHost = Root + "jobhost";
     private const string Notices = Root + "notices";
 
-    /// <summary>The group of containers of root that are kept from the metadata server: "nogroup".</summary>
+    /// <summary>The group of containers that are kept from the metadata server: "nogroup".</summary>
     private const string NoGroup = "65534";
 
     /// <summary>Engines refuse less.</summary>
@@ -128,18 +128,20 @@ internal sealed class ContainerPlan(
     }
 
     /// <summary>
-    /// An image that names no user gets the worker's: its files are then the worker's to remove. Root in root's group may ask the metadata server, and so no image may be that
-    /// whose job did not ask for it.
+    /// An image that names no user gets the worker's: its files are then the worker's to remove. Where the metadata server is closed to jobs, root in root's group may ask it all
+    /// the same, so no container is that: any user of an image may be root under another name, and has a group of ours unless its own is known by number.
     /// </summary>
     private string? User()
     {
         var named = image.Config?.User ?? "";
-        if (runtime.MetadataGroup != 0 && named.Split(':')[0] is "" or "0" or "root")
+        if (runtime.MetadataGroup == 0)
         {
-            return "0:" + (named.Split(':') is [_, not ("0" or "root") and var group] ? group : NoGroup);
+            return named.Length == 0 ? string.Create(CultureInfo.InvariantCulture, $"{Libc.geteuid()}:{Libc.getegid()}") : null;
         }
 
-        return named.Length == 0 ? string.Create(CultureInfo.InvariantCulture, $"{Libc.geteuid()}:{Libc.getegid()}") : null;
+        var parts = named.Split(':');
+        var isKnown = parts.Length == 2 && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var group) && group != 0 && group != runtime.MetadataGroup;
+        return $"{(parts[0].Length == 0 ? "0" : parts[0])}:{(isKnown ? parts[1] : NoGroup)}";
     }
 
     /// <summary>What it means that the engine could not start the container.</summary>
