@@ -14,6 +14,7 @@ internal sealed record EmulatorOptions
           --operation-ms N       how long an operation takes; default 1000
           --run DIRECTORY        really run the start-up script of every machine, as processes with everything below DIRECTORY
           --notice-ms N          between the notice of a preemption and the end; default 30000
+          --network 127.N        the addresses of machines that run begin so; default 127.77. For two emulators on one computer
           --help                 this text
 
         Clients send any bearer token. A machine is told where its metadata server is by GCE_METADATA_HOST, and its directory by FLUSTER_VM_ROOT.
@@ -33,7 +34,7 @@ internal sealed record EmulatorOptions
         POST /_emulator/reboot      {"name": "N"}               the start-up script runs again
         POST /_emulator/finish                                  operations that are under way end now
         POST /_emulator/reset                                   everything is gone
-        GET  /_emulator/state                                   what there is
+        GET  /_emulator/state                                   what there is, and what was ever made
         """;
 
     private static readonly string[] s_zones =
@@ -48,6 +49,9 @@ internal sealed record EmulatorOptions
     public TimeSpan OperationTime { get; init; } = TimeSpan.FromSeconds(1);
 
     public TimeSpan Notice { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What the addresses of machines that run begin with.</summary>
+    public string Network { get; init; } = "127.77";
 
     /// <summary>Where machines run; null when none do.</summary>
     public string? RunDirectory { get; init; }
@@ -67,6 +71,7 @@ internal sealed record EmulatorOptions
                 "--zones" => options with { Zones = [.. Value().Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Zone)] },
                 "--operation-ms" => options with { OperationTime = Milliseconds() },
                 "--notice-ms" => options with { Notice = Milliseconds() },
+                "--network" => options with { Network = LoopbackNetwork(Value()) },
                 "--run" => options with { RunDirectory = Path.GetFullPath(Value()) },
                 var unknown => throw new ArgumentException($"'{unknown}' is not an option. --help lists them.", nameof(args)),
             };
@@ -80,6 +85,10 @@ internal sealed record EmulatorOptions
 
         return options;
     }
+
+    private static string LoopbackNetwork(string text) => text.StartsWith("127.", StringComparison.Ordinal) && byte.TryParse(text.AsSpan(4), NumberStyles.None, CultureInfo.InvariantCulture, out _)
+        ? text
+        : throw new ArgumentException($"'{text}' is not a network of this computer such as 127.77.", nameof(text));
 
     private static string Zone(string text) => GcpNames.IsZone(text) ? text : throw new ArgumentException($"'{text}' is not a zone such as us-central1-a.", nameof(text));
 }

@@ -32,6 +32,15 @@ internal static class GcpEmulatorApp
         var cloud = app.Services.GetRequiredService<EmulatedCloud>();
         var time = app.Services.GetRequiredService<TimeProvider>();
         cloud.Runner.MetadataHost = machine => $"{AddressOf(app).Authority}/_vm/{machine.Host}";
+
+        // Before the server stops, which waits for what is asked: machines wait for news from their metadata server.
+        app.Lifetime.ApplicationStopping.Register(() =>
+        {
+            lock (cloud.Gate)
+            {
+                cloud.Reset();
+            }
+        });
         app.UseRequestDecompression();
         app.Use(next => context => new EmulatorRequests(cloud, time, next).InvokeAsync(context));
         app.UseRouting();

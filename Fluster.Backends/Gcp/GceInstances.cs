@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Fluster.Backends;
 
 /// <summary>
-/// The instances of a Google Cloud project and the metadata on them, for a <c>GceResolver</c>: actors that find each other without a controller
+/// The instances of a Google Cloud project and the metadata on them, for a <c>GceResolver</c>: servers that find each other without a controller
 /// (seed 001, stage 6, RealGcsApi). Keep one and share it; several calls at a time are fine.
 /// </summary>
 /// <remarks>The account needs <c>compute.instances.list</c> and <c>compute.instances.get</c>, and to write also <c>compute.instances.setMetadata</c>.</remarks>

@@ -61,6 +61,9 @@ internal sealed class ControllerOptions
     /// <summary>How long a worker on a machine of a backend goes on without a controller before it ends its attempts and itself. Default: 30 minutes.</summary>
     public TimeSpan VmOrphanTimeout { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>How often backends are asked what became of machines that boot or are silent; of the others, a fourth as often. Default: 30 seconds.</summary>
+    public TimeSpan VmWatchInterval { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Where machines come from, in the order in which they are asked. Default: none, workers are started by somebody.</summary>
     public IList<VmBackendOptions> Backends { get; set; } = [];
 }
@@ -116,6 +119,11 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (options.VmOrphanTimeout <= TimeSpan.Zero)
         {
             problems.Add($"{ControllerOptions.Section}:VmOrphanTimeout is {options.VmOrphanTimeout}: it must be more than nothing.");
+        }
+
+        if (options.VmWatchInterval <= TimeSpan.Zero)
+        {
+            problems.Add($"{ControllerOptions.Section}:VmWatchInterval is {options.VmWatchInterval}: it must be more than nothing.");
         }
 
         if (options.AdvertiseAddress.Length > 0 && !Uri.IsWellFormedUriString(options.AdvertiseAddress, UriKind.Absolute))

@@ -22,8 +22,8 @@ internal sealed class WorkerLinks(TimeProvider time)
     /// <summary>Whether work sent to a worker reaches it now, and it wants some.</summary>
     public bool TakesWork(long workerUid) => _connections.ContainsKey(workerUid) && IsTrusted(workerUid) && (!_news.TryGetValue(workerUid, out var news) || news.Health?.AcceptsWork != false);
 
-    /// <summary>Whether a worker is there and says that it takes no work: its disk is full, for example.</summary>
-    public bool Refuses(long workerUid) => _connections.ContainsKey(workerUid) && _news.TryGetValue(workerUid, out var news) && news.Health?.AcceptsWork == false;
+    /// <summary>Whether the last that a worker said is that it takes no work: its disk is full, for example, or its machine is being taken away, after which it is not heard of again.</summary>
+    public bool Refuses(long workerUid) => _news.TryGetValue(workerUid, out var news) && news.Health?.AcceptsWork == false;
 
     public bool IsConnected(long workerUid) => _connections.ContainsKey(workerUid);
 

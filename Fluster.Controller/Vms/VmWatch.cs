@@ -1,10 +1,10 @@
+using Microsoft.Extensions.Options;
+
 namespace Fluster.Controller;
 
 /// <summary>Asks the backends what became of machines that boot or are silent, and removes those that nobody remembers.</summary>
-internal sealed partial class VmWatch(ClusterLoop loop, VmSources sources, WorkerAdmission admission, TimeProvider time, ILogger<VmWatch> logger)
+internal sealed partial class VmWatch(ClusterLoop loop, VmSources sources, WorkerAdmission admission, IOptions<ControllerOptions> options, TimeProvider time, ILogger<VmWatch> logger)
 {
-    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(30);
-
     /// <summary>While no machine is in doubt, a list is asked for only so often.</summary>
     private const int QuietRounds = 4;
 
@@ -17,7 +17,7 @@ internal sealed partial class VmWatch(ClusterLoop loop, VmSources sources, Worke
         var orphans = new OrphanRule();
         for (var round = 0; ; round++)
         {
-            await Task.Delay(s_interval, time, cancellationToken);
+            await Task.Delay(options.Value.VmWatchInterval, time, cancellationToken);
             try
             {
                 await RoundAsync(source, orphans, round % QuietRounds == 0, cancellationToken);

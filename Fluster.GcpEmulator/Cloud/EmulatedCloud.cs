@@ -29,6 +29,12 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
 
     public Dictionary<(string Project, string Zone, string Id), EmulatedQueuedResource> QueuedResources { get; } = [];
 
+    /// <summary>Everything that was ever begun to be made, in order; requests that were repeated once only.</summary>
+    public List<MadeResource> Made { get; } = [];
+
+    /// <summary>How many requests were the repetition of one that had been taken.</summary>
+    public int Repetitions { get; private set; }
+
     public DateTimeOffset Now => time.GetUtcNow();
 
     public string NowText => Text(Now);
@@ -44,7 +50,7 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
     {
         var number = _lastAddress++;
         var (high, low) = (number / 250 % 250, number % 250 + 2);
-        return runner.Runs ? $"127.77.{high}.{low}" : $"10.128.{high}.{low}";
+        return runner.Runs ? $"{options.Network}.{high}.{low}" : $"10.128.{high}.{low}";
     }
 
     public string NextExternalAddress() => $"203.0.113.{_lastAddress % 250 + 1}";
@@ -109,7 +115,9 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
             throw EmulatorException.Invalid("requestId", requestId, "Must be a UUID, and not all zero.");
         }
 
-        return _requests.GetValueOrDefault((project, requestId));
+        var operation = _requests.GetValueOrDefault((project, requestId));
+        Repetitions += operation is null ? 0 : 1;
+        return operation;
     }
 
     public EmulatedOperation Begin(
@@ -174,7 +182,17 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
         _operations.Clear();
         _requests.Clear();
         _later.Clear();
+        Made.Clear();
+        Repetitions = 0;
         Faults.Clear();
         OperationTime = options.OperationTime;
     }
 }
+
+/// <summary>Something that a client asked for, or that came of it.</summary>
+/// <param name="Kind">instances, nodes or queuedResources.</param>
+/// <param name="Project">Who pays.</param>
+/// <param name="Zone">Where.</param>
+/// <param name="Name">What it is called.</param>
+/// <param name="Shape">Its machine type, or its slice.</param>
+internal sealed record MadeResource(string Kind, string Project, string Zone, string Name, string Shape);

@@ -1,6 +1,7 @@
 using Fluster.Cluster;
 using Fluster.Controller;
 using Microsoft.Extensions.Logging.Abstractions;
+using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Tests;
 
@@ -15,6 +16,17 @@ public sealed class VmPlannerServiceTests : IDisposable
         _stop.Cancel();
         _loop.Dispose();
         _stop.Dispose();
+    }
+
+    /// <summary>A machine that was taken away said so and fell silent: nobody waits until its workers count as lost before another is asked for.</summary>
+    [Fact]
+    public void Worker_ThatTookNoWork_AndWentAway_IsNoRoom()
+    {
+        var links = new WorkerLinks(TimeProvider.System);
+        links.Heard(1, new V1.WorkerHealth { AcceptsWork = false });
+        links.Heard(2, new V1.WorkerHealth { AcceptsWork = true });
+
+        Assert.Equal((true, false, false), (links.Refuses(1), links.Refuses(2), links.Refuses(3)));
     }
 
     [Fact]

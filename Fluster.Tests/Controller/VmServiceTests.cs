@@ -137,7 +137,7 @@ public sealed class VmServiceTests : IDisposable
         _cloud.Put(new VmInfo(VmId.Parse("vm-2"), VmStatus.Stopping) { IsPreempted = true });
         _cloud.Put(new VmInfo(VmId.Parse("fluster-forgotten"), VmStatus.Running));
         _cloud.ListsAreComplete = false;
-        var watch = new VmWatch(_loop.Loop, _sources, new WorkerAdmission(_loop.Loop), TimeProvider.System, NullLogger<VmWatch>.Instance);
+        var watch = new VmWatch(_loop.Loop, _sources, new WorkerAdmission(_loop.Loop), Microsoft.Extensions.Options.Options.Create(new ControllerOptions()), TimeProvider.System, NullLogger<VmWatch>.Instance);
         var orphans = new OrphanRule();
 
         await watch.RoundAsync(_sources.All[0], orphans, always: false, CancellationToken.None);
