@@ -32,9 +32,10 @@ internal sealed record EmulatorOptions
         POST /_emulator/preempt     {"name": "N", "noticeMs": 30000}
         POST /_emulator/maintenance {"name": "N", "event": "TERMINATE_ON_HOST_MAINTENANCE"}
         POST /_emulator/reboot      {"name": "N"}               the start-up script runs again
+        POST /_emulator/forget                                  the ids of earlier requests do not count any more
         POST /_emulator/finish                                  operations that are under way end now
         POST /_emulator/reset                                   everything is gone
-        GET  /_emulator/state                                   what there is, and what was ever made
+        GET  /_emulator/state                                   what there is, what was ever made, and how many requests failed on purpose
         """;
 
     private static readonly string[] s_zones =

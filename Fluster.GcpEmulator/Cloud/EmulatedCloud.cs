@@ -168,6 +168,9 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
         runner.Stop(machine);
     }
 
+    /// <summary>The ids of requests count for a while only: one that comes again is a new one from here on.</summary>
+    public void ForgetRequests() => _requests.Clear();
+
     /// <summary>Everything is gone, the faults too.</summary>
     public void Reset()
     {
@@ -195,4 +198,5 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
 /// <param name="Zone">Where.</param>
 /// <param name="Name">What it is called.</param>
 /// <param name="Shape">Its machine type, or its slice.</param>
-internal sealed record MadeResource(string Kind, string Project, string Zone, string Name, string Shape);
+/// <param name="Present">How many of its kind there were then, with it.</param>
+internal sealed record MadeResource(string Kind, string Project, string Zone, string Name, string Shape, int Present);

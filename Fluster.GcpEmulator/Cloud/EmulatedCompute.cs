@@ -24,7 +24,7 @@ internal sealed class EmulatedCompute(EmulatedCloud cloud)
         var id = cloud.NextId();
         var instance = new EmulatedInstance(project, Complete(project, zone, id, body));
         cloud.Instances[key] = instance;
-        cloud.Made.Add(new MadeResource("instances", project, zone, instance.Name, type.Name));
+        cloud.Made.Add(new MadeResource("instances", project, zone, instance.Name, type.Name, cloud.Instances.Count));
 
         var problem = failure is not null
             ? new EmulatedProblem(failure.Code, failure.RpcCode, failure.Message) { LeavesMachine = failure.Mode == "operation-leave" }

@@ -90,7 +90,7 @@ internal sealed partial class EmulatedTpu(EmulatedCloud cloud)
         var seconds = body.QueueingPolicy?.ValidUntilDuration is { } text && text.EndsWith('s') && double.TryParse(text[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out var valid) ? valid : TimeSpan.FromDays(1).TotalSeconds;
         var resource = new EmulatedQueuedResource(project, zone, id, body with { Name = QueueName(project, zone, id), CreateTime = EmulatedCloud.Text(now), State = new TpuQueueState { State = "CREATING" } }, now.AddSeconds(seconds));
         cloud.QueuedResources[(project, zone, id)] = resource;
-        cloud.Made.Add(new MadeResource("queuedResources", project, zone, id, node.AcceleratorType!));
+        cloud.Made.Add(new MadeResource("queuedResources", project, zone, id, node.AcceleratorType!, cloud.QueuedResources.Count));
         if (failure?.Mode == "operation-leave")
         {
             Queue(resource, failure: null);
@@ -215,7 +215,7 @@ internal sealed partial class EmulatedTpu(EmulatedCloud cloud)
             NetworkConfig = body.NetworkConfig is { } network ? network with { EnableExternalIps = network.EnableExternalIps == true ? true : null } : null,
         });
         cloud.Nodes[key] = node;
-        cloud.Made.Add(new MadeResource("nodes", project, zone, id, body.AcceleratorType!));
+        cloud.Made.Add(new MadeResource("nodes", project, zone, id, body.AcceleratorType!, cloud.Nodes.Count));
         return cloud.Begin(
             project, zone, "create", NodeName(project, zone, id), "", requestId: null,
             () => Run(node, machine, onReady),

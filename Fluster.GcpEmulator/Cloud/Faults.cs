@@ -56,6 +56,9 @@ internal sealed class Faults
 
     public TimeSpan RequestLatency { get; set; }
 
+    /// <summary>How many requests were made to fail so far.</summary>
+    public int Taken { get; private set; }
+
     public void Add(FailNext failure) => _next.Add(failure);
 
     public void TooMany(int count, int status, int? retryAfterSeconds) => (_tooMany, _tooManyStatus, _tooManyWait) = (count, status, retryAfterSeconds);
@@ -84,6 +87,7 @@ internal sealed class Faults
         }
 
         _tooMany--;
+        Taken++;
         return new EmulatorException(_tooManyStatus, "rateLimitExceeded", "Rate Limit Exceeded") { Domain = "usageLimits", RetryAfterSeconds = _tooManyWait };
     }
 
@@ -96,6 +100,7 @@ internal sealed class Faults
             return null;
         }
 
+        Taken++;
         var taken = _next[index];
         if (taken.Count > 1)
         {
@@ -116,6 +121,6 @@ internal sealed class Faults
         _refusedTokens.Clear();
         Quotas.Clear();
         Unreachable.Clear();
-        (_tooMany, MostPerPage, RequestLatency) = (0, 500, TimeSpan.Zero);
+        (_tooMany, Taken, MostPerPage, RequestLatency) = (0, 0, 500, TimeSpan.Zero);
     }
 }

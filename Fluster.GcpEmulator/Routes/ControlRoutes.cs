@@ -52,6 +52,7 @@ internal static class ControlRoutes
         Post<MaintenanceRequest>("maintenance", request => Machine(request.Name).MaintenanceEvent = request.Event);
         Post<MachineRequest>("reboot", request => cloud.Runner.Restart(Machine(request.Name)));
 
+        Do("forget", cloud.ForgetRequests);
         Do("finish", cloud.Finish);
         Do("reset", cloud.Reset);
 
@@ -67,6 +68,7 @@ internal static class ControlRoutes
                     queuedResources = cloud.QueuedResources.Values.Select(resource => new { resource.Project, resource.Zone, resource.Id, resource.State }).ToList(),
                     made = cloud.Made.ToList(),
                     repetitions = cloud.Repetitions,
+                    failures = cloud.Faults.Taken,
                 });
             }
         });

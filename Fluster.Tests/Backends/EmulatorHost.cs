@@ -70,6 +70,12 @@ internal sealed class EmulatorHost : IAsyncDisposable
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
     }
 
+    /// <summary>The same, where what it is about may be gone by then.</summary>
+    public async Task TryControlAsync(string name, object request)
+    {
+        using var response = await _http.PostAsJsonAsync(new Uri(Address, $"_emulator/{name}"), request);
+    }
+
     /// <summary>The names of all that there is: instances, nodes, queued resources.</summary>
     public async Task<IReadOnlyList<string>> NamesAsync()
     {

@@ -33,12 +33,12 @@ internal sealed class CloudCluster : IAsyncDisposable
     /// <summary>One directory for each machine that runs.</summary>
     public string Machines => _directory.Path;
 
-    /// <param name="kind">gce or tpu.</param>
-    /// <param name="settings">More settings of the backend, by their name below it.</param>
+    /// <param name="kinds">gce, tpu, or both: the backends.</param>
+    /// <param name="settings">More settings of each backend, by their name below it.</param>
     /// <param name="controllerSettings">More settings of the controller, by their name below <c>Fluster:Controller</c>.</param>
     /// <param name="emulator">More arguments of the emulator.</param>
     public static async Task<CloudCluster> StartAsync(
-        string kind = "gce", IReadOnlyDictionary<string, string?>? settings = null, IReadOnlyDictionary<string, string?>? controllerSettings = null, IReadOnlyList<string>? emulator = null)
+        string kinds = "gce", IReadOnlyDictionary<string, string?>? settings = null, IReadOnlyDictionary<string, string?>? controllerSettings = null, IReadOnlyList<string>? emulator = null)
     {
         var directory = new TemporaryDirectory();
         var network = 100 + (int)((uint)Interlocked.Increment(ref s_networks) % 100); // tests that run side by side have other addresses
@@ -51,7 +51,24 @@ internal sealed class CloudCluster : IAsyncDisposable
             ["VmOrphanTimeout"] = "00:02:00",
         });
         Add("Fluster__Controller__", controllerSettings);
-        Add("Fluster__Controller__Backends__0__", new Dictionary<string, string?>(StringComparer.Ordinal)
+        foreach (var (index, kind) in kinds.Split(' ').Index())
+        {
+            Add($"Fluster__Controller__Backends__{index}__", Backend(kind));
+            Add($"Fluster__Controller__Backends__{index}__", settings);
+        }
+
+        try
+        {
+            return new CloudCluster(directory, google, await ControllerProcess.StartAsync(all));
+        }
+        catch
+        {
+            await google.DisposeAsync();
+            directory.Dispose();
+            throw;
+        }
+
+        Dictionary<string, string?> Backend(string kind) => new(StringComparer.Ordinal)
         {
             ["Kind"] = kind,
             ["Max"] = "8",
@@ -63,18 +80,7 @@ internal sealed class CloudCluster : IAsyncDisposable
             ["BootTimeout"] = "00:03:00",
             ["Zones__0"] = EmulatorHost.Zone,
             ["Zones__1"] = EmulatorHost.OtherZone,
-        });
-        Add("Fluster__Controller__Backends__0__", settings);
-        try
-        {
-            return new CloudCluster(directory, google, await ControllerProcess.StartAsync(all));
-        }
-        catch
-        {
-            await google.DisposeAsync();
-            directory.Dispose();
-            throw;
-        }
+        };
 
         void Add(string prefix, IReadOnlyDictionary<string, string?>? more)
         {
@@ -143,17 +149,22 @@ internal sealed class CloudCluster : IAsyncDisposable
     }
 
     /// <summary>Waits until there is no machine any more: no record, no worker, nothing at Google, no process and no directory.</summary>
-    public Task EmptyAsync()
+    public async Task EmptyAsync()
     {
-        var state = "";
-        return Eventually.True(
-            async () =>
+        for (var start = TimeProvider.System.GetTimestamp(); ; await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System))
+        {
+            var (vms, workers, names) = ((await ListAsync()).Vms.Count, await WorkersAsync(), await Google.NamesAsync());
+            var (processes, directories) = (Processes(), Directory.GetFileSystemEntries(Machines).Length);
+            if (vms == 0 && workers == 0 && names.Count == 0 && processes.Count == 0 && directories == 0)
             {
-                var (vms, workers, names) = ((await ListAsync()).Vms.Count, await WorkersAsync(), await Google.NamesAsync());
-                state = $"{vms} records, {workers} workers, Google has [{string.Join(' ', names)}], processes {string.Join(' ', Processes())}, directories {Directory.GetFileSystemEntries(Machines).Length}";
-                return vms == 0 && workers == 0 && names.Count == 0 && Processes().Count == 0 && Directory.GetFileSystemEntries(Machines).Length == 0;
-            },
-            () => $"There is something left: {state}\nThe controller:\n{Controller.Process.Output}");
+                return;
+            }
+
+            if (TimeProvider.System.GetElapsedTime(start) > Patience)
+            {
+                Assert.Fail($"There is something left: {vms} records, {workers} workers, Google has [{string.Join(' ', names)}], processes {string.Join(' ', processes)}, {directories} directories\n{await StateAsync()}");
+            }
+        }
     }
 
     /// <summary>What all the parts say, for messages of tests that fail.</summary>
@@ -204,4 +215,9 @@ internal sealed class CloudCluster : IAsyncDisposable
 }
 
 /// <summary>Something that the emulator was asked to make: instances, nodes or queuedResources.</summary>
-internal sealed record MadeThing(string Kind, string Zone, string Name, string Shape);
+/// <param name="Kind">What it is.</param>
+/// <param name="Zone">Where.</param>
+/// <param name="Name">What it is called.</param>
+/// <param name="Shape">Its machine type, or its slice.</param>
+/// <param name="Present">How many of its kind there were then, with it.</param>
+internal sealed record MadeThing(string Kind, string Zone, string Name, string Shape, int Present);
