@@ -35,6 +35,7 @@ internal sealed record EmulatorOptions
         POST /_emulator/forget                                  the ids of earlier requests do not count any more
         POST /_emulator/finish                                  operations that are under way end now
         POST /_emulator/reset                                   everything is gone
+        GET  /_emulator/console/N                               what a machine, or a host of a slice (N-w-0), wrote
         GET  /_emulator/state                                   what there is, what was ever made, and how many requests failed on purpose
         """;
 

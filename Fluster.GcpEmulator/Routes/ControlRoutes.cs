@@ -64,12 +64,20 @@ internal static class ControlRoutes
                 return Results.Json(new
                 {
                     instances = cloud.Instances.Values.Select(instance => new { instance.Project, instance.Zone, instance.Name, instance.Resource.Status, machineType = GcpNames.LastPart(instance.Resource.MachineType), instance.Resource.Labels, address = instance.Machine?.Address }).ToList(),
-                    nodes = cloud.Nodes.Values.Select(node => new { node.Project, node.Zone, node.Id, node.Resource.State, node.Resource.AcceleratorType, node.Resource.Labels, addresses = node.Machines.Select(machine => machine.Address) }).ToList(),
+                    nodes = cloud.Nodes.Values.Select(node => new { node.Project, node.Zone, node.Id, node.Resource.State, node.Resource.AcceleratorType, node.Resource.Labels, addresses = node.Machines.Select(machine => machine.Address).ToList(), hosts = node.Machines.Select(machine => machine.Host).ToList() }).ToList(),
                     queuedResources = cloud.QueuedResources.Values.Select(resource => new { resource.Project, resource.Zone, resource.Id, resource.State }).ToList(),
                     made = cloud.Made.ToList(),
                     repetitions = cloud.Repetitions,
                     failures = cloud.Faults.Taken,
                 });
+            }
+        });
+
+        app.MapGet($"{Root}/console/{{name}}", (string name) =>
+        {
+            lock (cloud.Gate)
+            {
+                return cloud.Machines.FirstOrDefault(machine => machine.Host == name) is { } machine ? Results.Text(cloud.Runner.Console(machine)) : Results.NotFound();
             }
         });
 

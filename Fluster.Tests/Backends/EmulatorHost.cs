@@ -87,6 +87,13 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     public async Task<JsonElement> StateAsync() => await _http.GetFromJsonAsync<JsonElement>(new Uri(Address, "_emulator/state"));
 
+    /// <summary>What a machine, or a host of a slice, wrote.</summary>
+    public async Task<string> ConsoleAsync(string host)
+    {
+        using var response = await _http.GetAsync(new Uri(Address, $"_emulator/console/{host}"));
+        return response.IsSuccessStatusCode ? await response.Content.ReadAsStringAsync() : "It is gone.";
+    }
+
     /// <summary>What a machine is told by its metadata server.</summary>
     public async Task<HttpResponseMessage> MetadataAsync(string host, string path, bool isAsProper = true)
     {

@@ -89,6 +89,24 @@ public sealed class StartupScriptTests : IDisposable
         Assert.Equal(("tpu,cpu", "TPU", "1", "0", "1"), (found["JAX_PLATFORMS"], found["PJRT_DEVICE"], found["TPU_SKIP_MDS_QUERY"], found["MEGASCALE_SLICE_ID"], found["MEGASCALE_NUM_SLICES"]));
     }
 
+    /// <summary>The worker of a slice with one machine has the machine's name, as the controller expects it: with a number it would be let in by nobody.</summary>
+    [ToolFact("curl")]
+    public async Task Slice_OfOneMachine_HasAWorkerOfItsName()
+    {
+        await using var host = await EmulatorHost.StartAsync();
+        await using var packages = await PackageServer.StartAsync(s_worker);
+        var backend = host.TpuBackend();
+        var request = EmulatorHost.Request(backend, "fluster-tpu-00000001", ResourceSpec.WithTpu("v5litepod-4")) with { Package = packages.Package };
+        await backend.AllocateAsync(request);
+        await Eventually.True(async () => (await backend.GetAsync(request.Id, request.Offer.Zone))?.Status == VmStatus.Running, () => "The slice does not run.");
+
+        var run = await RunAsync(request, host, "fluster-tpu-00000001-w-0");
+
+        Assert.True(run.ExitCode == 0, run.Errors);
+        var found = await EnvironmentAsync();
+        Assert.Equal(("fluster-tpu-00000001", "0", "1"), (found["Fluster__Worker__Id"], found["TPU_WORKER_ID"], found["JAX_NUM_PROCESSES"]));
+    }
+
     [ToolFact("curl")]
     public async Task Package_ThatIsNotTheOne_IsNotRun()
     {

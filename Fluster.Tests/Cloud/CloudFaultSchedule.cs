@@ -16,7 +16,7 @@ internal sealed class CloudFaultSchedule(int seed)
     /// <summary>Parts of paths: what makes and removes machines and slices, and what tells of both.</summary>
     private static readonly string[] s_paths = ["/instances", "/queuedResources", "/nodes", "/operations", ""];
 
-    private readonly SimulationDice _dice = new((ulong)seed);
+    private readonly SimulationDice _dice = new((ulong)(uint)seed * 1_000_003); // neighbours would roll the same, one roll apart
     private readonly List<string> _steps = [];
 
     /// <summary>What was done, in order.</summary>

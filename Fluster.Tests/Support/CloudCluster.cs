@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Fluster.Backends;
 using Fluster.Cluster;
 using V1 = Fluster.Cluster.V1;
 
@@ -106,10 +105,6 @@ internal sealed class CloudCluster : IAsyncDisposable
     public async Task<string?> AddressAsync(string machine) =>
         (await Google.StateAsync()).GetProperty("instances").EnumerateArray().Single(instance => instance.GetProperty("name").GetString() == machine).GetProperty("address").GetString();
 
-    /// <summary>The console of a machine that is there.</summary>
-    public async Task<string> ConsoleAsync(string machine, string zone = EmulatorHost.Zone) =>
-        (await Google.Compute().GetSerialPortAsync(zone, machine, 0, CancellationToken.None)).Contents ?? "";
-
     /// <summary>The processes that know of a machine's directory, or of any.</summary>
     public IReadOnlyList<int> Processes() =>
         [.. Directory.EnumerateDirectories("/proc").Where(entry => int.TryParse(Path.GetFileName(entry), out _) && EnvironmentOf(entry).Contains(Machines, StringComparison.Ordinal)).Select(entry => int.Parse(Path.GetFileName(entry), CultureInfo.InvariantCulture))];
@@ -170,21 +165,16 @@ internal sealed class CloudCluster : IAsyncDisposable
     /// <summary>What all the parts say, for messages of tests that fail.</summary>
     public async Task<string> StateAsync()
     {
+        var state = await Google.StateAsync();
+        var hosts = state.GetProperty("instances").EnumerateArray().Select(instance => instance.GetProperty("name"))
+            .Concat(state.GetProperty("nodes").EnumerateArray().SelectMany(node => node.GetProperty("hosts").EnumerateArray()));
         var consoles = new List<string>();
-        foreach (var instance in (await Google.StateAsync()).GetProperty("instances").EnumerateArray())
+        foreach (var host in hosts)
         {
-            var name = instance.GetProperty("name").GetString()!;
-            try
-            {
-                consoles.Add($"{name}:\n{await ConsoleAsync(name, instance.GetProperty("zone").GetString()!)}");
-            }
-            catch (GcpApiException)
-            {
-                consoles.Add($"{name} is gone.");
-            }
+            consoles.Add($"{host}:\n{await Google.ConsoleAsync(host.GetString()!)}");
         }
 
-        return $"Machines: {(await ListAsync()).Vms}\nGoogle: {await Google.StateAsync()}\n{string.Join('\n', consoles)}\nThe controller:\n{Controller.Process.Output}";
+        return $"Machines: {(await ListAsync()).Vms}\nGoogle: {state}\n{string.Join('\n', consoles)}\nThe controller:\n{Controller.Process.Output}";
     }
 
     public async ValueTask DisposeAsync()

@@ -123,14 +123,16 @@ install_dotnet() {
 
 # A machine of a TPU slice: which one it is, and what JAX wants to know.
 write_tpu() {
-  local index addresses bounds node
+  local index addresses bounds node count
   index="$(about instance/attributes/agent-worker-number)"
   [ -n "$index" ] || fail "this is no machine of a TPU slice: it has no agent-worker-number"
   node="$(about instance/attributes/instance-id)"
   addresses="$(about instance/attributes/worker-network-endpoints | tr ',' '\n' | tr ':' '\n' | grep -E '^[0-9]+(\.[0-9]+){3}$' | paste -sd, -)"
   [ -n "$addresses" ] || fail "the addresses of the slice's machines are not known"
   bounds="$(about instance/attributes/tpu-env | sed -n "s/^CHIPS_PER_HOST_BOUNDS: *'\(.*\)'.*/\1/p")"
-  put Fluster__Worker__Id "$fluster_vm-$index"
+  count="$(printf '%s\n' "$addresses" | tr ',' '\n' | wc -l | tr -d ' ')"
+  # The controller expects a number only where there are several.
+  if [ "$count" -gt 1 ]; then put Fluster__Worker__Id "$fluster_vm-$index"; else put Fluster__Worker__Id "$fluster_vm"; fi
   put TPU_NAME "${node:-$fluster_vm}"
   put TPU_WORKER_ID "$index"
   put TPU_WORKER_HOSTNAMES "$addresses"
@@ -139,7 +141,7 @@ write_tpu() {
   put JAX_PLATFORMS tpu,cpu
   put PJRT_DEVICE TPU
   put JAX_COORDINATOR_ADDRESS "${addresses%%,*}:8476"
-  put JAX_NUM_PROCESSES "$(printf '%s\n' "$addresses" | tr ',' '\n' | wc -l | tr -d ' ')"
+  put JAX_NUM_PROCESSES "$count"
   put JAX_PROCESS_ID "$index"
   put MEGASCALE_SLICE_ID 0
   put MEGASCALE_NUM_SLICES 1
