@@ -12,7 +12,12 @@ namespace Fluster.GcpEmulator;
 internal static class GcpEmulatorApp
 {
     /// <exception cref="ArgumentException">An argument is unknown or wrong.</exception>
-    public static WebApplication Build(params string[] args)
+    public static WebApplication Build(params string[] args) => Build(args, _ => { });
+
+    /// <param name="args">As on the command line of the program.</param>
+    /// <param name="replace">Puts something in the place of services, for who runs it inside another program.</param>
+    /// <exception cref="ArgumentException">An argument is unknown or wrong.</exception>
+    public static WebApplication Build(string[] args, Action<IServiceCollection> replace)
     {
         var options = EmulatorOptions.Parse(args);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(GcpEmulatorApp).Assembly.GetName().Name });
@@ -27,6 +32,7 @@ internal static class GcpEmulatorApp
             : new NoRunner());
         builder.Services.AddSingleton<EmulatedCloud>();
         builder.Services.AddHostedService<EmulatorClock>();
+        replace(builder.Services);
 
         var app = builder.Build();
         var cloud = app.Services.GetRequiredService<EmulatedCloud>();

@@ -18,12 +18,14 @@ internal sealed class ControllerInProcess : IAsyncDisposable
     {
         _app = app;
         var served = app.Services.GetRequiredService<ServedAddresses>();
-        (GrpcAddress, HttpAddress) = (served.Grpc, served.Http);
+        (GrpcAddress, HttpAddress) = (Here(served.Grpc), Here(served.Http));
+        var certificate = app.Services.GetRequiredService<ServerCertificate>().Hash;
         ClientOptions = new FlusterClientOptions
         {
             Address = GrpcAddress,
-            Token = Tokens.Sign(directory.Key, new TokenClaims { Role = TokenRoles.Admin, Namespace = @namespace.ToString(), ExpiresAt = 0 }, s_tokenLifetime),
+            Token = Tokens.Sign(directory.Key, new TokenClaims { Role = TokenRoles.Admin, Namespace = @namespace.ToString(), CertificateHash = certificate, ExpiresAt = 0 }, s_tokenLifetime),
             ClusterKey = directory.Key.ExportPublicPem(),
+            CertificateHash = certificate,
             Namespace = @namespace,
             ExpectController = true,
             Source = "a LocalCluster",
@@ -37,7 +39,15 @@ internal sealed class ControllerInProcess : IAsyncDisposable
     public FlusterClientOptions ClientOptions { get; }
 
     /// <exception cref="LocalClusterException">Its directory cannot be used.</exception>
-    public static async Task<ControllerInProcess> StartAsync(ClusterDirectory directory, LocalClusterOptions options, CancellationToken cancellationToken)
+    public static Task<ControllerInProcess> StartAsync(ClusterDirectory directory, LocalClusterOptions options, CancellationToken cancellationToken) =>
+        StartAsync(directory, options, settings: [], cancellationToken);
+
+    /// <param name="directory">Where its data are.</param>
+    /// <param name="options">Its namespace and where it logs.</param>
+    /// <param name="settings">More of its configuration; stronger than what is usual here.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="LocalClusterException">Its directory or its settings cannot be used.</exception>
+    public static async Task<ControllerInProcess> StartAsync(ClusterDirectory directory, LocalClusterOptions options, Dictionary<string, string?> settings, CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(ControllerApp).Assembly.GetName().Name });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
@@ -50,6 +60,7 @@ internal sealed class ControllerInProcess : IAsyncDisposable
             ["Kestrel:Endpoints:http:Url"] = "http://127.0.0.1:0",
             ["Kestrel:Endpoints:http:Protocols"] = "Http1",
         });
+        builder.Configuration.AddInMemoryCollection(settings);
         builder.WebHost.UseKestrel((context, kestrel) => kestrel.Configure(context.Configuration.GetSection("Kestrel")));
         builder.Services.AddRouting();
         HostInProcess.Prepare(builder.Services, options.LoggerFactory);
@@ -73,6 +84,14 @@ internal sealed class ControllerInProcess : IAsyncDisposable
                 : exception;
         }
     }
+
+    /// <summary>One of its parts.</summary>
+    public T Get<T>()
+        where T : notnull => _app.Services.GetRequiredService<T>();
+
+    /// <summary>From this computer, whatever others it listens for.</summary>
+    private static string Here(string address) =>
+        address.Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal).Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal).Replace("://*:", "://127.0.0.1:", StringComparison.Ordinal);
 
     public async ValueTask DisposeAsync()
     {

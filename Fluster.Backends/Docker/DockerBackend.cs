@@ -67,14 +67,19 @@ internal sealed class DockerBackend : IVmBackend, IDisposable
 
         var least = new ResourceSpec
         {
-            Cpu = setup.Get("Cpu", 1.0, text => double.Parse(text, CultureInfo.InvariantCulture)),
+            Cpu = setup.Get("Cpu", 1.0, Cores),
             Memory = setup.Get("Memory", ByteSize.FromGiB(1), ByteSize.Parse),
         };
         var most = new ResourceSpec
         {
-            Cpu = setup.Get("MaxCpu", Environment.ProcessorCount, text => double.Parse(text, CultureInfo.InvariantCulture)),
+            Cpu = setup.Get("MaxCpu", Environment.ProcessorCount, Cores),
             Memory = setup.Get("MaxMemory", new ByteSize(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes), ByteSize.Parse),
         };
+        if (least.CpuMillis == 0 || least.Memory.Bytes == 0)
+        {
+            throw new FormatException($"{setup.Path}:{(least.CpuMillis == 0 ? "Cpu" : "Memory")} is 0: a machine without {(least.CpuMillis == 0 ? "a processor" : "memory")} runs nothing.");
+        }
+
         if (least.CpuMillis > most.CpuMillis || least.Memory > most.Memory)
         {
             throw new FormatException($"{setup.Path}: a container has at least {least.Cpu:0.###} cores and {least.Memory} (Cpu, Memory), which is more than it may have: {most.Cpu:0.###} and {most.Memory} (MaxCpu, MaxMemory).");
@@ -183,6 +188,8 @@ internal sealed class DockerBackend : IVmBackend, IDisposable
     }
 
     public void Dispose() => _engine.Dispose();
+
+    private static double Cores(string text) => double.Parse(text, CultureInfo.InvariantCulture) is >= 0 and <= 1e6 and var cores ? cores : throw new FormatException("it is a number of cores, such as 0.5 or 4.");
 
     private static DockerMount MountOf(string path, string text) => text.Split(':') switch
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fluster.Backends;
 using Fluster.Cluster;
 using Fluster.Local;
 using Microsoft.Extensions.Logging;
@@ -21,20 +22,51 @@ internal static class ClusterUpCommand
         DefaultValueFactory = _ => new LocalClusterOptions().MaxConcurrentJobs,
     };
 
+    private static readonly Option<string?> s_backend = new("--backend")
+    {
+        Description = "Where workers come from, instead of one here: containers, or machines of Google Cloud. They are made when jobs need them, and removed at the end. Default: what the file has.",
+        HelpName = "docker|gce|tpu",
+    };
+
+    private static readonly Option<string?> s_file = new("--file", "-f")
+    {
+        Description = "The settings of the backends, for example deploy/cluster.gce.json. Not needed for docker, nor with --emulator.",
+        HelpName = "cluster.json",
+    };
+
+    private static readonly Option<bool> s_emulator = new("--emulator")
+    {
+        Description = "Machines of Google Cloud are processes of this computer, made by an emulator that runs as long as this. No account is needed.",
+    };
+
     public static Command Build()
     {
-        var command = new Command("up", "Runs a controller and a worker here until Ctrl+C, and makes them the current cluster.") { s_data, s_jobs };
+        s_backend.AcceptOnlyFromAmong(VmBackends.Docker, VmBackends.Gce, VmBackends.Tpu);
+        var command = new Command(
+            "up",
+            "Runs a controller and a worker here until Ctrl+C, and makes them the current cluster. With --backend, the workers are on machines that come and go with the jobs, for example:\n"
+            + "  fluster cluster up --backend gce --emulator -f deploy/cluster.gce.json") { s_data, s_jobs, s_backend, s_file, s_emulator };
         command.SetAction(RunAsync);
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var (backend, file, emulated) = (parsed.GetValue(s_backend), parsed.GetValue(s_file), parsed.GetValue(s_emulator));
+        if (backend is null && file is null && !emulated)
+        {
+            return RunHereAsync(parsed, cancellationToken);
+        }
+
+        return parsed.GetResult(s_jobs) is { Implicit: false }
+            ? throw new CommandFailedException("--jobs is for the worker that runs here; machines of backends have MaxConcurrentJobs in their file.")
+            : ClusterUpMachines.RunAsync(parsed, backend, file, emulated, parsed.GetValue(s_data));
+    }
+
+    private static async Task<int> RunHereAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         using var signals = new StopSignals();
-        using var loggers = LoggerFactory.Create(logging => logging
-            .AddFilter(level => level >= LogLevel.Warning && !signals.First.IsCompleted) // that the two lose each other is no news then
-            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
-            .AddSimpleConsole(console => console.SingleLine = true));
+        using var loggers = Loggers(signals);
         var @namespace = FlusterCommand.NamespaceOf(parsed) ?? Namespace.Default;
         var options = new LocalClusterOptions
         {
@@ -47,14 +79,7 @@ internal static class ClusterUpCommand
         {
             await using var cluster = await LocalCluster.StartAsync(options, cancellationToken);
             var path = ClusterContextFile.Location;
-            var (name, isCurrent) = ContextWriter.Add(path, new ClusterContextEntry
-            {
-                Address = cluster.Address,
-                Http = cluster.HttpAddress,
-                Token = cluster.ClientOptions.Token,
-                ClusterKey = cluster.ClientOptions.ClusterKey,
-                Namespace = @namespace.ToString(),
-            });
+            var (name, isCurrent) = ContextWriter.Add(path, Entry(cluster.ClientOptions, cluster.HttpAddress));
             try
             {
                 Announce(parsed, cluster, options, name, isCurrent, path);
@@ -73,6 +98,23 @@ internal static class ClusterUpCommand
             throw new CommandFailedException(exception.Message);
         }
     }
+
+    /// <summary>Warnings, as long as nobody has asked to stop: that the parts lose each other is no news then.</summary>
+    public static ILoggerFactory Loggers(StopSignals signals) => LoggerFactory.Create(logging => logging
+        .AddFilter(level => level >= LogLevel.Warning && !signals.First.IsCompleted)
+        .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
+        .AddSimpleConsole(console => console.SingleLine = true));
+
+    /// <summary>How others find a cluster of this process.</summary>
+    public static ClusterContextEntry Entry(FlusterClientOptions client, string http) => new()
+    {
+        Address = client.Address,
+        Http = http,
+        Token = client.Token,
+        ClusterKey = client.ClusterKey,
+        Certificate = client.CertificateHash,
+        Namespace = client.Namespace.ToString(),
+    };
 
     private static void Announce(ParseResult parsed, LocalCluster cluster, LocalClusterOptions options, string name, bool isCurrent, string path)
     {

@@ -17,6 +17,8 @@ internal sealed class JobRequestOptions
     private readonly Option<string?> _name = new("--name") { Description = "The job's name; part of its id. Default: made from the program.", HelpName = "name" };
     private readonly Option<double?> _cpu = new("--cpu") { Description = "Cores that each task needs, for example 0.5. Default: 0.1.", HelpName = "cores", CustomParser = ParseCpu };
     private readonly Option<ByteSize?> _memory = new("--memory") { Description = "Memory that each task needs, for example 512m or 2g. Default: 256m.", HelpName = "size", CustomParser = ParseSize };
+    private readonly Option<string?> _gpu = new("--gpu") { Description = "The GPUs that each task needs, for example a100 or l4:2; auto: any. Default: none.", HelpName = "model[:count]" };
+    private readonly Option<string?> _tpu = new("--tpu") { Description = "The TPU slice that each replica needs, for example v5litepod-16: a task for each of its machines. Default: none.", HelpName = "slice" };
     private readonly Option<string[]> _environment = new("--env", "-e") { Description = "A variable for the job: KEY=VALUE, or KEY for the value it has here. Repeatable.", HelpName = "key[=value]", Arity = ArgumentArity.OneOrMore };
     private readonly Option<string[]> _ports = new("--port") { Description = "A port that each task gets, by name, as FLUSTER_PORT_<NAME>. Repeatable.", HelpName = "name", Arity = ArgumentArity.OneOrMore };
     private readonly Option<int> _replicas = new("--replicas") { Description = "The number of tasks.", HelpName = "count", DefaultValueFactory = _ => 1 };
@@ -29,7 +31,7 @@ internal sealed class JobRequestOptions
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (IEnumerable<Option>)[_name, _cpu, _memory, _environment, _ports, _replicas, _retries, _timeout, _workingDirectory, _image, _metadata])
+        foreach (Option option in (IEnumerable<Option>)[_name, _cpu, _memory, _gpu, _tpu, _environment, _ports, _replicas, _retries, _timeout, _workingDirectory, _image, _metadata])
         {
             command.Options.Add(option);
         }
@@ -52,6 +54,11 @@ internal sealed class JobRequestOptions
             resources = resources with { Memory = memory };
         }
 
+        if (DeviceOf(parsed.GetValue(_gpu), parsed.GetValue(_tpu)) is { } device)
+        {
+            resources = resources with { Device = device };
+        }
+
         return new JobRequest
         {
             Name = parsed.GetValue(_name) ?? NameOf(argv[0]),
@@ -69,6 +76,25 @@ internal sealed class JobRequestOptions
             MaxFailureRetries = parsed.GetValue(_retries),
             ExecutionTimeout = parsed.GetValue(_timeout),
         };
+    }
+
+    private static Device? DeviceOf(string? gpu, string? tpu)
+    {
+        switch (gpu, tpu)
+        {
+            case (not null, not null):
+                throw new CommandFailedException("A task has GPUs or is part of a TPU slice: --gpu and --tpu do not go together.");
+            case (null, not null):
+                return new Device.Tpu(tpu);
+            case (not null, null):
+                var parts = gpu.Split(':');
+                var count = 1;
+                return parts.Length <= 2 && parts[0].Length > 0 && (parts.Length == 1 || int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out count) && count > 0)
+                    ? new Device.Gpu(parts[0], count)
+                    : throw new CommandFailedException($"--gpu '{gpu}' is not a model and how many of it, such as a100 or a100:2.");
+            default:
+                return null;
+        }
     }
 
     /// <summary>A job name from a program's: <c>/usr/bin/My Tool.sh</c> becomes <c>my-tool.sh</c>.</summary>

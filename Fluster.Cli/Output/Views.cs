@@ -149,7 +149,14 @@ internal sealed record WorkerView
     };
 }
 
-internal sealed record ClusterUpView(string Address, string HttpAddress, string Context, string ContextFile, string? DataDirectory);
+internal sealed record ClusterUpView(string Address, string HttpAddress, string Context, string ContextFile, string? DataDirectory)
+{
+    /// <summary>Where its machines come from, one for each backend; none: its worker is in its process.</summary>
+    public IReadOnlyList<string>? Machines { get; init; }
+
+    /// <summary>Where the emulated cloud is asked.</summary>
+    public Uri? Emulator { get; init; }
+}
 
 /// <summary>A cluster as a program reads it.</summary>
 internal sealed record ClusterView

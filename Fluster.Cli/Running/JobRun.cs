@@ -25,7 +25,8 @@ internal sealed class JobRun(FlusterClient client)
         {
             var pending = new PendingNotice(job.Id, s_patience);
             var waiting = client.WatchAsync(job.Id, pending.Observe, cancellationToken);
-            await PrintLogsAsync(job.Id, request.Replicas, cancellationToken);
+            var tasks = request.Replicas * (request.Resources.Device is Device.Tpu tpu ? tpu.Topology.Vms : 1);
+            await PrintLogsAsync(job.Id, tasks, cancellationToken);
             var status = await waiting;
             pending.Dispose();
             if (status.Failure is { Kind: not FailureKind.ExitCode } && !signals.First.IsCompleted)

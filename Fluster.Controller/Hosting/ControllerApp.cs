@@ -96,7 +96,7 @@ internal static class ControllerApp
         typeof(JobInfos), typeof(ServedAddresses),
         typeof(JobCalls), typeof(JobListing), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(RegistrationCalls), typeof(EndpointWatchCalls), typeof(ActionCalls),
         typeof(ClusterCalls), typeof(TrustCalls), typeof(WorkerAdmission), typeof(VmCalls),
-        typeof(VmPlannerService), typeof(WorkerArchive), typeof(VmRequests), typeof(VmService), typeof(VmWatch),
+        typeof(VmPlannerService), typeof(WorkerArchive), typeof(VmRequests), typeof(VmService), typeof(VmWatch), typeof(VmFarewell),
         typeof(ControllerService), typeof(ControllerRuntime),
     ];
 

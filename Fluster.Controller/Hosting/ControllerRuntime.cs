@@ -114,7 +114,8 @@ internal sealed partial class ControllerRuntime(
         }
     }
 
-    private async Task KillJobsAsync(CancellationToken cancellationToken)
+    /// <summary>Kills all jobs and waits, not for ever, until they have ended.</summary>
+    public async Task KillJobsAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         await loop.ApplyAsync(new ClusterInput.StopAll(KillCause.Shutdown), cancellationToken);

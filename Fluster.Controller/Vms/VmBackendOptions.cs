@@ -18,6 +18,9 @@ internal sealed class VmBackendOptions
     /// <summary>Machines that there may be. Default: 10.</summary>
     public int Max { get; set; } = 10;
 
+    /// <summary>What the machines that are always there have: a slice such as <c>v5litepod-16</c> of a backend of TPUs, GPUs such as <c>a100:2</c> of Compute Engine. Default: nothing but processors.</summary>
+    public string Accelerator { get; set; } = "";
+
     /// <summary>How long a machine may do nothing before it is released. Default: 5 minutes.</summary>
     public TimeSpan Idle { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -28,7 +31,7 @@ internal sealed class VmBackendOptions
     public int MaxConcurrentJobs { get; set; } = 10;
 
     /// <summary>The names of these settings: the others are the kind's own.</summary>
-    public static IReadOnlyList<string> Names { get; } = [nameof(Kind), nameof(Name), nameof(Min), nameof(Max), nameof(Idle), nameof(Containers), nameof(MaxConcurrentJobs)];
+    public static IReadOnlyList<string> Names { get; } = [nameof(Kind), nameof(Name), nameof(Min), nameof(Max), nameof(Accelerator), nameof(Idle), nameof(Containers), nameof(MaxConcurrentJobs)];
 
     public string NameOrKind => Name.Length > 0 ? Name : Kind;
 
@@ -58,6 +61,15 @@ internal sealed class VmBackendOptions
                 yield return $"{path}:{nameof(Max)} is {backend.Max}: it must be at least 1, and no less than {nameof(Min)}, which is {backend.Min}.";
             }
 
+            if (AcceleratorProblem(backend) is { } problem)
+            {
+                yield return $"{path}:{nameof(Accelerator)} is '{backend.Accelerator}': {problem}";
+            }
+            else if (backend is { Kind: VmBackends.Tpu, Min: > 0, Accelerator: "" })
+            {
+                yield return $"{path}:{nameof(Min)} is {backend.Min}: which slices are always to be there, {nameof(Accelerator)} says, for example v5litepod-16.";
+            }
+
             if (backend.Idle <= TimeSpan.Zero)
             {
                 yield return $"{path}:{nameof(Idle)} is {backend.Idle}: it must be more than nothing.";
@@ -83,22 +95,13 @@ internal sealed class VmBackendOptions
                 .ToDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.OrdinalIgnoreCase);
             try
             {
-                var made = VmBackends.Create(new VmBackendSetup(backend.Kind, backend.NameOrKind, path, own)
+                sources.Add(backend.Make(new VmBackendSetup(backend.Kind, backend.NameOrKind, path, own)
                 {
                     ClusterId = opened.State.Meta.ClusterId,
                     DataDirectory = Path.Combine(opened.Directory.FullPath, "machines", backend.NameOrKind),
                     Time = time,
                     Loggers = loggers,
-                });
-                sources.Add(new VmSource(made)
-                {
-                    Min = backend.Min,
-                    Max = backend.Max,
-                    Idle = backend.Idle,
-                    Containers = backend.Containers,
-                    MaxConcurrentJobs = backend.MaxConcurrentJobs,
-                    NamePrefix = backend.Kind == VmBackends.Tpu ? "fluster-tpu" : "fluster",
-                });
+                }));
             }
             catch (FormatException exception)
             {
@@ -107,5 +110,37 @@ internal sealed class VmBackendOptions
         }
 
         return new VmSources(sources);
+    }
+
+    /// <summary>Makes one of them. These settings have no problems.</summary>
+    /// <exception cref="FormatException">It cannot be made with its settings.</exception>
+    public VmSource Make(VmBackendSetup setup)
+    {
+        var source = new VmSource(VmBackends.Create(setup))
+        {
+            Min = Min,
+            Max = Max,
+            Device = VmAccelerators.Parse(Kind, Accelerator),
+            Idle = Idle,
+            Containers = Containers,
+            MaxConcurrentJobs = MaxConcurrentJobs,
+            NamePrefix = Kind == VmBackends.Tpu ? "fluster-tpu" : "fluster",
+        };
+        return Min == 0 || source.Backend.Offers(source.Least).Any(offer => offer.Workers == source.LeastWorkers)
+            ? source
+            : throw new FormatException($"{setup.Path}:{nameof(Min)} is {Min}, and with its settings the backend has no machine for {source.Least}.{(source.Device is Device.Gpu ? " Machines with GPUs need a GpuImage." : "")}");
+    }
+
+    private static string? AcceleratorProblem(VmBackendOptions backend)
+    {
+        try
+        {
+            VmAccelerators.Parse(backend.Kind, backend.Accelerator);
+            return null;
+        }
+        catch (FormatException exception)
+        {
+            return exception.Message;
+        }
     }
 }

@@ -19,6 +19,10 @@ internal sealed partial class VmPlannerService(ClusterLoop loop, WorkerLinks lin
     private readonly Signal _signal = new();
     private HashSet<long> _changed = [];
     private long _nextDue = long.MaxValue;
+    private volatile bool _isPaused;
+
+    /// <summary>No machines are asked for any more. A pass that is under way ends as it would.</summary>
+    public void Pause() => _isPaused = true;
 
     public void OnCommitted(ClusterState state, Batch batch)
     {
@@ -48,7 +52,7 @@ internal sealed partial class VmPlannerService(ClusterLoop loop, WorkerLinks lin
         {
             try
             {
-                await PassAsync(planner, cancellationToken);
+                await (_isPaused ? Task.CompletedTask : PassAsync(planner, cancellationToken));
             }
 #pragma warning disable CA1031 // A pass that fails is logged and tried again: machines must not stop being asked for.
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)

@@ -35,11 +35,11 @@ internal sealed class VmPlanningPass
     /// <summary>Asks for the machines that are always to be there.</summary>
     public void KeepLeast()
     {
-        var shape = new ResourceSpec().ToWire().ToShape();
-        foreach (var source in _offers.Sources)
+        foreach (var source in _offers.Sources.Where(source => source.Min > 0))
         {
+            var shape = source.Least.ToWire().ToShape();
             var there = _state.Vms.Ascending().Count(vm => vm.IsWanted && vm.Backend == source.Name);
-            for (var missing = source.Min - there; missing > 0 && Ask(source, shape, 1, job: 0) is not null; missing--)
+            for (var missing = source.Min - there; missing > 0 && Ask(source, shape, source.LeastWorkers, job: 0) is not null; missing--)
             {
             }
         }

@@ -12,6 +12,15 @@ internal sealed record VmSource(IVmBackend Backend)
     /// <summary>Machines that there may be in all, those that are being removed included.</summary>
     public int Max { get; init; } = 10;
 
+    /// <summary>What those that are always there have.</summary>
+    public Device Device { get; init; } = new Device.Cpu();
+
+    /// <summary>What they are asked for by.</summary>
+    public ResourceSpec Least => new() { Device = Device };
+
+    /// <summary>How many workers one of them has.</summary>
+    public int LeastWorkers => Device is Device.Tpu { Topology.Vms: var workers } ? workers : 1;
+
     /// <summary>How long a machine may do nothing before it is released.</summary>
     public TimeSpan Idle { get; init; } = TimeSpan.FromMinutes(5);
 

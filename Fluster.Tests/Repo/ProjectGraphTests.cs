@@ -20,7 +20,7 @@ public class ProjectGraphTests
         ["Fluster.Worker"] = ["Fluster.Cluster", "Fluster.ServiceDefaults", "platform/Grpc"],
         ["Fluster.JobHost"] = [],
         ["Fluster.Local"] = ["Fluster.Controller", "Fluster.Worker"],
-        ["Fluster.Cli"] = ["Fluster.Actors", "Fluster.Local"],
+        ["Fluster.Cli"] = ["Fluster.Actors", "Fluster.Local", "Fluster.GcpEmulator"],
         ["Fluster.Hosting"] = ["platform/AppModel"],
         ["Fluster.ServiceDefaults"] = [],
         ["Fluster.AppHost"] = ["Fluster.Hosting", "platform/AppModel"],
