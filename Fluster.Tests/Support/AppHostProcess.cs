@@ -36,6 +36,7 @@ internal sealed class AppHostProcess : IAsyncDisposable
     {
         var start = Start(Path.Combine("Fluster.Tests", "Programs", "ProbeAppHost"), byDotnetRun, [script]);
         start.Environment["PATH"] = path ?? start.Environment["PATH"];
+        start.Environment[EndpointAllocator.RandomizePorts.Replace(":", "__", StringComparison.Ordinal)] = "true"; // its service asks for the port that other tests have
         return StartedAsync(start);
     }
 

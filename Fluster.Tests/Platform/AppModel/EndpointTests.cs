@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Running;
 
 namespace Fluster.Tests;
 
@@ -45,14 +46,64 @@ public class EndpointTests
     }
 
     [Fact]
-    public async Task Allocate_NeedsAProxy_IsRefusedWithTheReason()
+    public async Task Replicas_ShareAnEndpoint_AndWhoeverIsThereAnswers()
+    {
+        await using var app = TestApplication.WithOwnPorts();
+        var service = app.Builder.AddProject<Projects.ProbeService>("service", launchProfileName: null).WithHttpHealthCheck("/health", endpointName: "http").WithReplicas(3);
+        await app.StartAsync();
+        await app.Notifications.WaitForResourceHealthyAsync("service").WaitAsync(TestApplication.Limit);
+
+        var all = await AddressesAsync();
+        Assert.Equal(3, all.Count);
+        Assert.DoesNotContain(all, address => address.EndsWith($":{service.GetEndpoint("http").Port}", StringComparison.Ordinal));
+
+        Assert.True((await app.Running.ResourceCommands.ExecuteCommandAsync(service.Resource.InstanceIds()[0], KnownResourceCommands.StopCommand)).Success);
+
+        Assert.Equal(2, (await AddressesAsync()).Count);
+
+        async Task<HashSet<string>> AddressesAsync()
+        {
+            var addresses = new HashSet<string>(StringComparer.Ordinal);
+            for (var call = 0; call < 12; call++)
+            {
+                using var client = new HttpClient(); // a connection of its own
+                addresses.Add(await client.GetStringAsync(new Uri($"{service.GetEndpoint("http").Url}/environment/Kestrel:Endpoints:http:Url")));
+            }
+
+            return addresses;
+        }
+    }
+
+    [Fact]
+    public async Task Allocate_TwoPorts_AreJoinedByAProxy()
     {
         await using var app = new TestApplication();
-        app.AddScript("two-ports", "true").WithHttpEndpoint(port: 12001, targetPort: 12002);
+        var (outer, inner) = (FreePorts.Next(), FreePorts.Next());
+        var service = app.Builder.AddProject<Projects.ProbeService>("service", launchProfileName: null)
+            .WithEndpoint("http", endpoint => (endpoint.Port, endpoint.TargetPort) = (outer, inner))
+            .WithEndpoint("grpc", endpoint => endpoint.Port = null)
+            .WithHttpHealthCheck("/health", endpointName: "http");
+        await app.StartAsync();
+        await app.WhenReadyAsync("service");
+
+        using var client = new HttpClient();
+        Assert.Equal($"http://127.0.0.1:{inner}", await client.GetStringAsync(new Uri($"http://localhost:{outer}/environment/Kestrel:Endpoints:http:Url")));
+        Assert.Equal((outer, inner), (service.GetEndpoint("http").Port, service.GetEndpoint("http").TargetPort));
+    }
+
+    [Theory]
+    [InlineData(null, 12002, 2, true, "target port 12002")]
+    [InlineData(null, null, 2, false, "has no proxy")]
+    [InlineData(12001, 12002, 1, false, "Without a proxy they are one")]
+    public async Task Allocate_EndpointsThatContradictThemselves_AreRefused(int? port, int? targetPort, int replicas, bool isProxied, string reason)
+    {
+        await using var app = new TestApplication();
+        app.Builder.AddProject<Projects.ProbeService>("service", launchProfileName: null)
+            .WithEndpoint("http", endpoint => (endpoint.Port, endpoint.TargetPort, endpoint.IsProxied) = (port, targetPort, isProxied)).WithReplicas(replicas);
 
         var error = await Assert.ThrowsAsync<DistributedApplicationException>(app.StartAsync);
 
-        Assert.Contains("needs a proxy", error.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ public class ProjectTests
     [Fact]
     public async Task AddProject_LaunchProfile_GivesEnvironmentAndArguments()
     {
-        await using var app = new TestApplication();
+        await using var app = TestApplication.WithOwnPorts();
         var service = app.Builder.AddProject<ProbeService>("service").WithHttpHealthCheck("/health");
         await app.StartAsync();
         await app.WhenReadyAsync("service");
@@ -26,7 +26,7 @@ public class ProjectTests
     [Fact]
     public async Task AddProject_KestrelEndpoints_ListenWhereTheyWereAllocatedAndAreFoundByName()
     {
-        await using var app = new TestApplication();
+        await using var app = TestApplication.WithOwnPorts();
         var one = app.Builder.AddProject<ProbeService>("one", launchProfileName: null).WithHttpHealthCheck("/health", endpointName: "http");
         var two = app.Builder.AddProject<ProbeService>("two", "other").WithHttpHealthCheck("/health").WithReference(one);
         await app.StartAsync();
@@ -44,7 +44,7 @@ public class ProjectTests
     [Fact]
     public async Task WithHttpHealthCheck_Unhealthy_BecomesReadyWhenItIsHealthy()
     {
-        await using var app = new TestApplication();
+        await using var app = TestApplication.WithOwnPorts();
         var flag = Path.Combine(app.Directory, "healthy");
         var asked = new TaskCompletionSource<CustomResourceSnapshot>();
         app.Builder.AddProject<ProbeService>("service").WithHttpHealthCheck("/health").WithEnvironment("PROBE_HEALTH", flag);
@@ -62,7 +62,7 @@ public class ProjectTests
     [Fact]
     public async Task AddProject_PathInsteadOfClass_FindsTheBuild()
     {
-        await using var app = new TestApplication();
+        await using var app = TestApplication.WithOwnPorts();
         app.Builder.AddProject("service", Path.GetDirectoryName(new ProbeService().ProjectPath)!).WithHttpHealthCheck("/health");
 
         await app.StartAsync();
@@ -99,7 +99,7 @@ public class ProjectTests
     [Fact]
     public async Task WithReplicas_NoEndpoints_RunsSeveralProcesses()
     {
-        await using var app = new TestApplication();
+        await using var app = TestApplication.WithOwnPorts();
         var service = app.Builder.AddProject<ProbeService>("service", options => options.ExcludeKestrelEndpoints = true)
             .WithEnvironment("ASPNETCORE_URLS", "").WithEnvironment("Kestrel__Endpoints__http__Url", "http://127.0.0.1:0")
             .WithEnvironment("Kestrel__Endpoints__grpc__Url", "http://127.0.0.1:0")

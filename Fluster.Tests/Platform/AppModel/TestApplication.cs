@@ -17,6 +17,9 @@ internal sealed class TestApplication : IAsyncDisposable
         Builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions { Args = args, ProjectDirectory = Directory });
     }
 
+    /// <summary>An application whose endpoints have ports of their own, also those that projects give: others run beside it.</summary>
+    public static TestApplication WithOwnPorts(params string[] args) => new([$"--{Aspire.Hosting.Running.EndpointAllocator.RandomizePorts}=true", .. args]);
+
     public string Directory { get; }
 
     public IDistributedApplicationBuilder Builder { get; }

@@ -5,6 +5,8 @@ namespace Aspire.Hosting.ApplicationModel;
 /// <summary>An endpoint of a resource.</summary>
 public sealed class EndpointAnnotation : IResourceAnnotation
 {
+    private static readonly AsyncLocal<string?> s_instance = new();
+
     private readonly TaskCompletionSource<AllocatedEndpoint> _allocation = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _transport;
     private int? _port;
@@ -89,6 +91,19 @@ public sealed class EndpointAnnotation : IResourceAnnotation
     }
 
     internal Task<AllocatedEndpoint> Allocation => _allocation.Task;
+
+    /// <summary>Whose environment is being put together: the process of this id.</summary>
+    internal static string? Instance
+    {
+        get => s_instance.Value;
+        set => s_instance.Value = value;
+    }
+
+    /// <summary>Where each process listens, by its id, when a proxy stands before them.</summary>
+    internal IReadOnlyDictionary<string, int>? InstancePorts { get; set; }
+
+    /// <summary>Where the process listens whose environment is being put together; for anybody else, where one of them does.</summary>
+    internal int? ListeningPort => InstancePorts is not { } ports ? TargetPort : Instance is { } id && ports.TryGetValue(id, out var port) ? port : ports.Values.First();
 
     /// <summary>The name under which the Kestrel section of the project's configuration lists the endpoint; null when it does not.</summary>
     internal string? KestrelName { get; init; }

@@ -1,5 +1,6 @@
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Running;
+using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -9,6 +10,7 @@ namespace Aspire.Hosting;
 public class DistributedApplication : IHost, IAsyncDisposable
 {
     private readonly IHost _host;
+    private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
     private bool _isStopped;
 
@@ -60,6 +62,12 @@ public class DistributedApplication : IHost, IAsyncDisposable
     /// <summary>Runs the application until it is told to stop (Ctrl+C, SIGTERM, the terminal closing).</summary>
     public virtual async Task RunAsync(CancellationToken cancellationToken = default)
     {
+        if (EntryPointRun.Current is not null)
+        {
+            await _disposed.Task.WaitAsync(cancellationToken); // a test starts it, and ends it
+            return;
+        }
+
         await using (this)
         {
             var lifetime = Services.GetRequiredService<IHostApplicationLifetime>();
@@ -100,6 +108,11 @@ public class DistributedApplication : IHost, IAsyncDisposable
     /// <summary>Stops what still runs and frees everything.</summary>
     public virtual async ValueTask DisposeAsync()
     {
+        if (_disposed.Task.IsCompleted)
+        {
+            return;
+        }
+
         if (_isStarted && !_isStopped)
         {
             await StopAsync();
@@ -114,6 +127,7 @@ public class DistributedApplication : IHost, IAsyncDisposable
             _host.Dispose();
         }
 
+        _disposed.TrySetResult();
         GC.SuppressFinalize(this);
     }
 

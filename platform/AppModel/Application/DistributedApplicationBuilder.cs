@@ -2,6 +2,7 @@ using System.Reflection;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Eventing;
 using Aspire.Hosting.Running;
+using Aspire.Hosting.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -24,19 +25,23 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
 
     /// <summary>Makes a builder.</summary>
     public DistributedApplicationBuilder(DistributedApplicationOptions options)
+        : this(options, new HostApplicationBuilderSettings())
+    {
+    }
+
+    internal DistributedApplicationBuilder(DistributedApplicationOptions options, HostApplicationBuilderSettings settings)
     {
         ArgumentNullException.ThrowIfNull(options);
+        EntryPointRun.Current?.Creating(options, settings);
         AppHostAssembly = options.AssemblyName is { } name ? Assembly.Load(name) : Assembly.GetEntryAssembly();
         AppHostDirectory = Path.GetFullPath(
             options.ProjectDirectory ?? Metadata(AppHostAssembly, "apphostprojectpath") ?? Directory.GetCurrentDirectory());
         AppHostPath = Path.Combine(
             AppHostDirectory, Metadata(AppHostAssembly, "apphostprojectname") ?? AppHostAssembly?.GetName().Name ?? "apphost");
 
-        _host = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings
-        {
-            Args = options.Args,
-            ContentRootPath = Directory.Exists(AppHostDirectory) ? AppHostDirectory : null,
-        });
+        settings.Args ??= options.Args;
+        settings.ContentRootPath ??= Directory.Exists(AppHostDirectory) ? AppHostDirectory : null;
+        _host = Host.CreateApplicationBuilder(settings);
         ExecutionContext = new DistributedApplicationExecutionContext(_execution);
 
         // The host's own words ("Application started. …") would contradict those of the application.
@@ -44,7 +49,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         // Stopping takes as long as the slowest resource's grace, one after another along the dependencies.
         Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMinutes(1));
         _host.Logging.ClearProviders();
-        Services.AddAppModel(_resources, Eventing, ExecutionContext);
+        Services.AddAppModel(_resources, Eventing, ExecutionContext, options);
     }
 
     /// <inheritdoc/>
@@ -102,9 +107,13 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
     /// <inheritdoc/>
     public DistributedApplication Build()
     {
+        var test = EntryPointRun.Current;
+        test?.Building(this);
         var host = _host.Build();
         _execution.ServiceProvider = host.Services;
-        return new DistributedApplication(host);
+        var application = new DistributedApplication(host);
+        test?.Built(this, application);
+        return application;
     }
 
     private static string? Metadata(Assembly? assembly, string key) => assembly?

@@ -110,7 +110,7 @@ public sealed class EndpointReference : IExpressionValue, IValueWithReferences
             EndpointProperty.IPV4Host => string.Equals(allocated.Address, "localhost", StringComparison.OrdinalIgnoreCase) ? "127.0.0.1" : allocated.Address,
             EndpointProperty.Port => allocated.Port.ToString(CultureInfo.InvariantCulture),
             EndpointProperty.Scheme => allocated.UriScheme,
-            EndpointProperty.TargetPort => (EndpointAnnotation.TargetPort ?? allocated.Port).ToString(CultureInfo.InvariantCulture),
+            EndpointProperty.TargetPort => (EndpointAnnotation.ListeningPort ?? allocated.Port).ToString(CultureInfo.InvariantCulture),
             EndpointProperty.HostAndPort => allocated.EndPointString,
             EndpointProperty.TlsEnabled => IsHttps ? bool.TrueString : bool.FalseString,
             _ => throw new InvalidOperationException($"There is no endpoint property {property}."),

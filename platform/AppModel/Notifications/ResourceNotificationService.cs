@@ -14,8 +14,9 @@ public class ResourceNotificationService : IDisposable
     private readonly List<Channel<ResourceEvent>> _watchers = [];
     private readonly CancellationTokenSource _disposed = new();
     private readonly TimeProvider _time;
+    private readonly WaitBehavior _behavior;
 
-    internal ResourceNotificationService(TimeProvider time) => _time = time;
+    internal ResourceNotificationService(TimeProvider time, WaitBehavior behavior = WaitBehavior.WaitOnResourceUnavailable) => (_time, _behavior) = (time, behavior);
 
     /// <summary>Announces a change of a resource (of every process of it).</summary>
     public async Task PublishUpdateAsync(IResource resource, Func<CustomResourceSnapshot, CustomResourceSnapshot> stateFactory)
@@ -189,7 +190,7 @@ public class ResourceNotificationService : IDisposable
 
         // A completion with the wrong exit code is an answer; a crash of something that should stay may be repaired.
         bool WaitsOn(CustomResourceSnapshot candidate) => wait.WaitType != WaitType.WaitForCompletion
-            && (wait.WaitBehavior ?? WaitBehavior.WaitOnResourceUnavailable) == WaitBehavior.WaitOnResourceUnavailable;
+            && (wait.WaitBehavior ?? _behavior) == WaitBehavior.WaitOnResourceUnavailable;
 
         static bool Ended(CustomResourceSnapshot candidate) => candidate.State is { Text: var state } && KnownResourceStates.TerminalStates.Contains(state);
     }

@@ -13,7 +13,8 @@ namespace Aspire.Hosting.Running;
 internal static class AppModelServices
 {
     public static void AddAppModel(
-        this IServiceCollection services, IResourceCollection resources, IDistributedApplicationEventing eventing, DistributedApplicationExecutionContext execution)
+        this IServiceCollection services, IResourceCollection resources, IDistributedApplicationEventing eventing, DistributedApplicationExecutionContext execution,
+        DistributedApplicationOptions options)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(new RunTimes());
@@ -28,7 +29,8 @@ internal static class AppModelServices
             .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None));
         services.AddHealthChecks();
 
-        services.AddSingleton(provider => new ResourceNotificationService(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ResourceNotificationService(
+            provider.GetRequiredService<TimeProvider>(), options.DisableDashboard ? WaitBehavior.StopOnResourceUnavailable : WaitBehavior.WaitOnResourceUnavailable));
         services.AddSingleton(provider =>
         {
             var board = provider.GetRequiredService<ConsoleBoard>();

@@ -19,6 +19,7 @@ internal sealed class EnvironmentComposer(DistributedApplicationExecutionContext
     /// <exception cref="DistributedApplicationException">A value that is needed cannot be had.</exception>
     public async Task<Composition> ComposeAsync(IResource resource, string resourceId, CancellationToken cancellationToken)
     {
+        EndpointAnnotation.Instance = resourceId; // for this call and what it calls
         var environment = new EnvironmentCallbackContext(execution, resource, cancellationToken: cancellationToken) { Logger = loggers.GetLogger(resourceId) };
         foreach (var annotation in resource.Annotations.OfType<EnvironmentCallbackAnnotation>().ToList())
         {

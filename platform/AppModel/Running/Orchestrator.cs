@@ -156,6 +156,7 @@ internal sealed class Orchestrator(
         await Task.WhenAll(stops.Values);
         await Task.WhenAll(_starts);
         await health.DisposeAsync();
+        await allocator.DisposeAsync();
         if (_guard is not null)
         {
             await _guard.DisposeAsync();

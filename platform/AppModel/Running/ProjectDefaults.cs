@@ -69,7 +69,7 @@ internal static class ProjectDefaults
             context.EnvironmentVariables["ASPNETCORE_URLS"] = string.Join(';', endpoints.Select(Listen));
         }
 
-        static string Listen(EndpointAnnotation endpoint) => $"{endpoint.UriScheme}://{endpoint.TargetHost}:{endpoint.TargetPort}";
+        static string Listen(EndpointAnnotation endpoint) => $"{endpoint.UriScheme}://{endpoint.TargetHost}:{endpoint.ListeningPort}";
     }
 
     private static void AddTelemetry(EnvironmentCallbackContext context, string resource, ConfigurationManager configuration)
