@@ -52,11 +52,12 @@ public sealed class ClusterUpMachinesTests : IDisposable
         Assert.Equal(
             Enumerable.Range(0, 4).Select(index => $"[{index}] {slice}-{index} {index}/4"),
             run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
-        Assert.NotEmpty(Roots(slice));
+        var machines = Path.GetDirectoryName(Roots(slice).First())!;
 
         await up.SignalAsync("KILL");
 
         await Eventually.True(() => Roots(slice).Count == 0, () => $"They run: {string.Join(' ', Roots(slice))}");
+        Directory.Delete(machines, recursive: true); // who was killed has not
     }
 
     [EngineFact(TestEngine.WorkerImage)]
