@@ -27,7 +27,7 @@ internal sealed partial class WorkerCalls(
             ResultRules.Check(holding.Outcome?.Result);
         }
 
-        var result = await loop.ApplyAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings], hello.Link, caller.Pass), cancellationToken);
+        var result = await GreetAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings], hello.Link, caller.Pass), cancellationToken);
         using var connection = new WorkerConnection(
             result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, new TokenRenewal(() => TokenFor(worker, caller), tokens.WorkerLifetime, time), time);
         connection.Greeted(holdings);
@@ -42,6 +42,19 @@ internal sealed partial class WorkerCalls(
         {
             links.Detach(connection);
             Log.Went(logger, worker);
+        }
+    }
+
+    private async Task<StepResult> GreetAsync(ClusterInput.Hello hello, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await loop.ApplyAsync(hello, cancellationToken);
+        }
+        catch (ClusterRejectedException rejected)
+        {
+            Log.NotLetIn(logger, hello.Worker, rejected.Message); // the worker may be on a machine whose console nobody reads
+            throw;
         }
     }
 
@@ -154,6 +167,9 @@ internal sealed partial class WorkerCalls(
     {
         [LoggerMessage(120, LogLevel.Information, "Worker {Worker} is connected (incarnation {Incarnation}); it holds {Holdings} attempts")]
         public static partial void Came(ILogger logger, WorkerId worker, ulong incarnation, int holdings);
+
+        [LoggerMessage(123, LogLevel.Warning, "Worker {Worker} is not let in: {Why}")]
+        public static partial void NotLetIn(ILogger logger, WorkerId worker, string why);
 
         [LoggerMessage(122, LogLevel.Information, "Worker {Worker} is to end when it is empty (what runs there is stopped: {Now})")]
         public static partial void Drains(ILogger logger, WorkerId worker, bool now);

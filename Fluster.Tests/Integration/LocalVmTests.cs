@@ -96,6 +96,7 @@ public class LocalVmTests
         var refused = await Assert.ThrowsAsync<Grpc.Core.RpcException>(() => link.ResponseStream.MoveNext(CancellationToken.None));
         Assert.Equal(Grpc.Core.StatusCode.PermissionDenied, refused.StatusCode);
         Assert.Contains("it was used", refused.Status.Detail, StringComparison.Ordinal);
+        await Eventually.True(() => cluster.Controller.Process.Output.Contains($"Worker {vm.VmId} is not let in: The token of machine", StringComparison.Ordinal), "the log says so");
         var blobs = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () =>
             await ControllerProcess.Service(channel).HasBlobsAsync(new V1.HasBlobsRequest(), cluster.Controller.Headers(environment["Fluster__Worker__Token"])));
         Assert.Equal(Grpc.Core.StatusCode.PermissionDenied, blobs.StatusCode);
