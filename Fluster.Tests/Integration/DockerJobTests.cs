@@ -156,6 +156,11 @@ public class DockerJobTests
                 return cause == PendingCause.ContainerEngine;
             },
             () => "the worker says that its engine is away");
+
+        // What the engine made of requests whose answers nobody heard is removed when it is there again.
+        File.CreateSymbolicLink(socket, TestEngine.Socket);
+        using var engine = new DockerEngine(TestEngine.Socket);
+        await Eventually.True(async () => (await engine.ListAsync(WardContainers.DirectoryLabel, cluster.Workers[0].DataDirectory, CancellationToken.None)).Count == 0, () => "nothing is left in it");
     }
 
     [EngineFact(TestEngine.WorkerImage)]

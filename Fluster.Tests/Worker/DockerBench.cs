@@ -63,7 +63,7 @@ internal sealed class DockerBench : AttemptBench
     {
         if (IsUsed)
         {
-            await WardContainers.RemoveAsync(Engine, WardContainers.WardLabel, Ward.Id, new HashSet<string>(StringComparer.Ordinal), CancellationToken.None);
+            await WardContainers.RemoveAsync(Engine, WardContainers.WardLabel, Ward.Id, static _ => false, CancellationToken.None);
         }
 
         Runtime.Dispose();

@@ -76,7 +76,10 @@ internal sealed partial class DockerRuntime(DockerEngine engine, string workDire
         return attempt;
     }
 
-    /// <summary>Looks whether the engine answers. When it does for the first time, what an earlier run of the worker left in it is removed.</summary>
+    /// <summary>
+    /// Looks whether the engine answers. When it does for the first time, what an earlier run of the worker left in it is removed; when it does again, what it made of a request
+    /// that it could not answer any more.
+    /// </summary>
     public async Task ProbeAsync(CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(s_probePatience, Time);
@@ -86,7 +89,7 @@ internal sealed partial class DockerRuntime(DockerEngine engine, string workDire
             var version = await Engine.GetVersionAsync(either.Token);
             if (!_swept)
             {
-                await WardContainers.RemoveAsync(Engine, WardContainers.DirectoryLabel, Directory, except: _attempts.Keys.Select(fence => fence.ToString()).ToHashSet(StringComparer.Ordinal), either.Token);
+                await WardContainers.RemoveAsync(Engine, WardContainers.DirectoryLabel, Directory, IsHeld, either.Token);
                 _swept = true;
             }
 
@@ -104,8 +107,11 @@ internal sealed partial class DockerRuntime(DockerEngine engine, string workDire
 
     public void Dispose() => Engine.Dispose();
 
+    private bool IsHeld(string fence) => _attempts.Keys.Any(held => held.ToString() == fence);
+
     private void Become((bool Usable, string Detail) state)
     {
+        _swept &= state.Usable;
         if (state.Usable != State.Usable)
         {
             Log.Changed(Logger, state.Usable ? "can be used" : "cannot be used", state.Detail);

@@ -11,13 +11,13 @@ internal static class WardContainers
     /// <param name="engine">Where they are.</param>
     /// <param name="label">By which they are found.</param>
     /// <param name="value">What it is.</param>
-    /// <param name="except">Fences whose containers are left alone.</param>
+    /// <param name="isKept">Whether the container of a fence is left alone; asked when it was found.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>Whether there were none.</returns>
-    public static async Task<bool> RemoveAsync(DockerEngine engine, string label, string value, IReadOnlySet<string> except, CancellationToken cancellationToken)
+    public static async Task<bool> RemoveAsync(DockerEngine engine, string label, string value, Func<string, bool> isKept, CancellationToken cancellationToken)
     {
         var found = (await engine.ListAsync(label, value, cancellationToken))
-            .Where(container => container.Labels?.GetValueOrDefault(FenceLabel) is not { } fence || !except.Contains(fence))
+            .Where(container => container.Labels?.GetValueOrDefault(FenceLabel) is not { } fence || !isKept(fence))
             .ToList();
         await Task.WhenAll(found.Select(container => engine.RemoveAsync(container.Id, cancellationToken)));
         return found.Count == 0;
@@ -34,7 +34,7 @@ internal static class WardContainers
         using var engine = new DockerEngine(socket);
         try
         {
-            return RemoveAsync(engine, WardLabel, ward, new HashSet<string>(StringComparer.Ordinal), CancellationToken.None).GetAwaiter().GetResult();
+            return RemoveAsync(engine, WardLabel, ward, static _ => false, CancellationToken.None).GetAwaiter().GetResult();
         }
         catch (DockerEngineException exception)
         {
