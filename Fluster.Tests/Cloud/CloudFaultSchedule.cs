@@ -62,7 +62,7 @@ internal sealed class CloudFaultSchedule(int seed)
         }
 
         var jobs = new List<JobHandle>();
-        for (var count = _dice.Between(2, 4); count > 0; count--)
+        for (var count = _dice.Between(1, 3); count > 0; count--)
         {
             jobs.Add(await SubmitAsync(cluster, _dice.Any([1, 4, 8]), variant: null));
         }
