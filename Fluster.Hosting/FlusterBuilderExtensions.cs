@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Aspire.Hosting.ApplicationModel;
 using Fluster.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -127,6 +128,11 @@ public static class FlusterBuilderExtensions
             .WithReference(controller)
             .WaitFor(controller)
             .WithHealthCheck(check)
+            .WithCommand("drain", "Drain", context => DrainAsync(fluster, name, context), new CommandOptions
+            {
+                Description = "It gets no more work, finishes what it has, and ends.",
+                UpdateState = context => context.ResourceSnapshot.State?.Text == KnownResourceStates.Running ? ResourceCommandState.Enabled : ResourceCommandState.Disabled,
+            })
             .WithEnvironment(context =>
             {
                 // Asked for now, when it is known how many workers there are.
@@ -143,6 +149,13 @@ public static class FlusterBuilderExtensions
                 variables.TryAdd(Worker + "IsolateAttempts", "false");
             });
         return builder;
+    }
+
+    private static async Task<ExecuteCommandResult> DrainAsync(FlusterResource fluster, string worker, ExecuteCommandContext context)
+    {
+        var time = context.ServiceProvider.GetRequiredService<TimeProvider>();
+        await ControllerCalls.CallAsync(fluster, time, "DrainWorker", new JsonObject { ["workerId"] = worker }, context.CancellationToken);
+        return CommandResults.Success();
     }
 
     /// <summary>

@@ -1,7 +1,4 @@
-using System.Net.Http.Headers;
-using System.Text;
-using System.Text.Json.Nodes;
-using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Fluster.Hosting;
@@ -9,36 +6,12 @@ namespace Fluster.Hosting;
 /// <summary>A worker listens on no port, so the controller is asked: it is healthy when the cluster gives it work.</summary>
 internal sealed class WorkerHealthCheck(FlusterResource fluster, string worker, TimeProvider time) : IHealthCheck
 {
-    private const string ListWorkers = "fluster.cluster.v1.ControllerService/ListWorkers";
-
-    private static readonly HttpClient s_client = new(new SocketsHttpHandler { ActivityHeadersPropagator = null, UseProxy = false })
-    {
-        Timeout = TimeSpan.FromSeconds(5),
-    };
-
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var address = new EndpointReference(fluster.Controller!, "http");
-        if (!address.IsAllocated)
-        {
-            return HealthCheckResult.Unhealthy("The controller has no address yet.");
-        }
-
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(new Uri(address.Url), ListWorkers));
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", fluster.Data.Key.SignAdmin(time.GetUtcNow()));
-            request.Headers.Add("fluster-protocol", "1.0");
-            request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
-            using var response = await s_client.SendAsync(request, cancellationToken);
-            var text = await response.Content.ReadAsStringAsync(cancellationToken);
-            if (!response.IsSuccessStatusCode)
-            {
-                return HealthCheckResult.Unhealthy($"The controller answered {(int)response.StatusCode}: {text}");
-            }
-
-            var state = JsonNode.Parse(text)?["workers"]?.AsArray()
-                .FirstOrDefault(candidate => (string?)candidate?["workerId"] == worker)?["state"];
+            var answer = await ControllerCalls.CallAsync(fluster, time, "ListWorkers", [], cancellationToken);
+            var state = answer?["workers"]?.AsArray().FirstOrDefault(candidate => (string?)candidate?["workerId"] == worker)?["state"];
             return (string?)state switch
             {
                 "Alive" => HealthCheckResult.Healthy(),
@@ -46,9 +19,9 @@ internal sealed class WorkerHealthCheck(FlusterResource fluster, string worker, 
                 var other => HealthCheckResult.Unhealthy($"For the controller it is {other}."),
             };
         }
-        catch (Exception exception) when (exception is HttpRequestException or System.Text.Json.JsonException || (exception is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (DistributedApplicationException exception)
         {
-            return HealthCheckResult.Unhealthy($"The controller could not be asked: {exception.Message}", exception);
+            return HealthCheckResult.Unhealthy(exception.Message, exception);
         }
     }
 }

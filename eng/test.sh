@@ -102,13 +102,16 @@ awk -v status="$status" -v build="$((built - started))" -v run="$((SECONDS - bui
     }
     sub(/\(.*/, "", name); split(name, part, "."); class = part[3]
     where = (class in area) ? area[class] : "other"
-    tests[where]++; time[where] += seconds
+    tests[where]++; time[where] += seconds; class_time[class] += seconds
     if (outcome == "Passed") passed++; else if (outcome == "NotExecuted") skipped++; else failed++
   }
   END {
     printf "\n%-18s %6s %9s\n", "area", "tests", "seconds"
     for (where in tests) printf "%-18s %6d %9.1f\n", where, tests[where], time[where] | "sort"
     close("sort")
+    print "\nthe classes that take longest"
+    for (class in class_time) printf "%-44s %9.1f\n", class, class_time[class] | "sort -k2 -rn | head -12"
+    close("sort -k2 -rn | head -12")
     printf "build %d s, tests %d s (those of different areas run side by side)\n", build, run
     if (status != 0 && failed == 0) print "the test run broke off"
     printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped

@@ -4,8 +4,16 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 namespace Fluster.Controller;
 
 /// <summary>Where this controller listens, as it turned out.</summary>
-internal sealed class ServedAddresses(IServer server, IConfiguration configuration)
+internal sealed class ServedAddresses(IServer server, IConfiguration configuration, IHostApplicationLifetime lifetime)
 {
+    /// <summary>Returns when the controller listens everywhere: before that the addresses below are not all known, and may be mistaken for each other.</summary>
+    public async Task ListeningAsync(CancellationToken cancellationToken)
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = lifetime.ApplicationStarted.UnsafeRegister(static source => ((TaskCompletionSource)source!).TrySetResult(), started);
+        await started.Task.WaitAsync(cancellationToken);
+    }
+
     /// <summary>Of the pages and the Connect protocol; empty when there is none.</summary>
     public string Http => Find("http");
 

@@ -8,7 +8,14 @@ internal sealed class VmRequests(ClusterLoop loop, TokenIssuer tokens, ServedAdd
 {
     private const string Prefix = "Fluster__Worker__";
 
-    public VmRequest Of(VmSource source, VmRecord vm)
+    /// <summary>Waits until the controller listens: what was owed to a machine before a restart is done as soon as there is an address to be told.</summary>
+    public async Task<VmRequest> OfAsync(VmSource source, VmRecord vm, CancellationToken cancellationToken)
+    {
+        await addresses.ListeningAsync(cancellationToken);
+        return Of(source, vm);
+    }
+
+    private VmRequest Of(VmSource source, VmRecord vm)
     {
         var traits = source.TraitsOf(vm.Traits);
         var environment = new Dictionary<string, string>(StringComparer.Ordinal)

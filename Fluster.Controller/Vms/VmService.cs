@@ -133,7 +133,7 @@ internal sealed partial class VmService(ClusterLoop loop, VmSources sources, VmR
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         try
         {
-            await source.Backend.AllocateAsync(requests.Of(source, vm), either.Token);
+            await source.Backend.AllocateAsync(await requests.OfAsync(source, vm, cancellationToken), either.Token);
             Log.Accepted(logger, vm.Id, vm.Backend, vm.Traits.Text);
             return null;
         }

@@ -199,4 +199,8 @@ internal sealed class EmulatedCloud(EmulatorOptions options, TimeProvider time, 
 /// <param name="Name">What it is called.</param>
 /// <param name="Shape">Its machine type, or its slice.</param>
 /// <param name="Present">How many of its kind there were then, with it.</param>
-internal sealed record MadeResource(string Kind, string Project, string Zone, string Name, string Shape, int Present);
+internal sealed record MadeResource(string Kind, string Project, string Zone, string Name, string Shape, int Present)
+{
+    /// <summary>Whether its operation failed and left nothing.</summary>
+    public bool Failed { get; set; }
+}

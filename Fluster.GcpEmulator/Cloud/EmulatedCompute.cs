@@ -24,7 +24,8 @@ internal sealed class EmulatedCompute(EmulatedCloud cloud)
         var id = cloud.NextId();
         var instance = new EmulatedInstance(project, Complete(project, zone, id, body));
         cloud.Instances[key] = instance;
-        cloud.Made.Add(new MadeResource("instances", project, zone, instance.Name, type.Name, cloud.Instances.Count));
+        var made = new MadeResource("instances", project, zone, instance.Name, type.Name, cloud.Instances.Count);
+        cloud.Made.Add(made);
 
         var problem = failure is not null
             ? new EmulatedProblem(failure.Code, failure.RpcCode, failure.Message) { LeavesMachine = failure.Mode == "operation-leave" }
@@ -39,6 +40,7 @@ internal sealed class EmulatedCompute(EmulatedCloud cloud)
             }
             else
             {
+                made.Failed = true;
                 cloud.Instances.Remove(key);
             }
         });

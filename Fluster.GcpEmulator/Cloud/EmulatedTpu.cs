@@ -215,12 +215,17 @@ internal sealed partial class EmulatedTpu(EmulatedCloud cloud)
             NetworkConfig = body.NetworkConfig is { } network ? network with { EnableExternalIps = network.EnableExternalIps == true ? true : null } : null,
         });
         cloud.Nodes[key] = node;
-        cloud.Made.Add(new MadeResource("nodes", project, zone, id, body.AcceleratorType!, cloud.Nodes.Count));
+        var made = new MadeResource("nodes", project, zone, id, body.AcceleratorType!, cloud.Nodes.Count);
+        cloud.Made.Add(made);
         return cloud.Begin(
             project, zone, "create", NodeName(project, zone, id), "", requestId: null,
             () => Run(node, machine, onReady),
             problem,
-            onFailed: () => cloud.Nodes.Remove(key),
+            onFailed: () =>
+            {
+                made.Failed = true;
+                cloud.Nodes.Remove(key);
+            },
             response: () => ToElement(node.Resource with { Health = null }, GcpJson.Default.TpuNode, "google.cloud.tpu.v2.Node"));
     }
 

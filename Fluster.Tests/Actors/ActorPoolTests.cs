@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Fluster.Actors;
@@ -232,38 +230,25 @@ public sealed class ActorPoolTests
         Assert.Contains(0, new[] { await pool.Call().Get(), await pool.Call().Get(), await pool.Call().Get() }); // and is counted as free again
     }
 
-    /// <summary>One member of eight answers 20 times slower: it gets few calls, and in the full run p99 stays within twice that of a healthy pool.</summary>
+    /// <summary>One member of eight answers 20 times slower: it gets few calls. What that is worth in time is the benchmark's: pool-slow-member of actor-call.</summary>
     [Fact]
-    public async Task LeastOutstanding_OneSlowMemberOfEight_DoesNotShowInTheP99()
+    public async Task LeastOutstanding_OneSlowMemberOfEight_GetsFewCalls()
     {
-        var (withOneSlow, share) = await P99Async(slow: 80);
-
-        Assert.InRange(share, 0, 0.04); // its turn would be 0.125
-        if (TestScale.IsFull)
+        await using var servers = Servers.Of(0, 0, 0, 0, 0, 0, 0, 0);
+        servers.Counters.ForEach(counter => counter.Delay = TimeSpan.FromMilliseconds(4));
+        servers.Counters[3].Delay = TimeSpan.FromMilliseconds(80);
+        using var pool = new ActorPool<ICounter>(servers.Fixed(), "counter", options: new ActorPoolOptions { Balancing = PoolBalancing.LeastOutstanding });
+        const int Calls = 1500;
+        var left = Calls;
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {
-            var (healthy, _) = await P99Async(slow: 4);
-            Assert.True(withOneSlow < 2 * healthy, $"p99 {healthy.TotalMilliseconds:0.#} ms when all are healthy, {withOneSlow.TotalMilliseconds:0.#} ms with one slow");
-        }
-
-        static async Task<(TimeSpan P99, double Share)> P99Async(int slow)
-        {
-            await using var servers = Servers.Of(0, 0, 0, 0, 0, 0, 0, 0);
-            servers.Counters.ForEach(counter => counter.Delay = TimeSpan.FromMilliseconds(4));
-            servers.Counters[3].Delay = TimeSpan.FromMilliseconds(slow);
-            using var pool = new ActorPool<ICounter>(servers.Fixed(), "counter", options: new ActorPoolOptions { Balancing = PoolBalancing.LeastOutstanding });
-            var times = new ConcurrentBag<TimeSpan>();
-            var left = TestScale.Of(1500, 20_000);
-            await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+            while (Interlocked.Decrement(ref left) >= 0)
             {
-                while (Interlocked.Decrement(ref left) >= 0)
-                {
-                    var start = Stopwatch.GetTimestamp();
-                    await pool.Call().GetLater(1);
-                    times.Add(Stopwatch.GetElapsedTime(start));
-                }
-            }));
-            return (times.Order().ElementAt(times.Count * 99 / 100), (double)servers.Counters[3].Calls / times.Count);
-        }
+                await pool.Call().GetLater(1);
+            }
+        }));
+
+        Assert.InRange((double)servers.Counters[3].Calls / Calls, 0, 0.04); // its turn would be 0.125
     }
 
     internal sealed class Counter(int value) : ICounter

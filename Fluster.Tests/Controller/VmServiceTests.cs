@@ -79,19 +79,29 @@ public sealed class VmServiceTests : IDisposable
     public async Task Backend_IsAskedForSixteenAtATime()
     {
         var made = new TaskCompletionSource();
-        var (most, now) = (0, 0);
+        var (gate, most, now) = (new Lock(), 0, 0);
         _cloud.OnAllocate = async _ =>
         {
-            most = Math.Max(most, Interlocked.Increment(ref now));
+            Count(+1);
             await made.Task;
-            Interlocked.Decrement(ref now);
+            Count(-1);
         };
         await RequestAsync([.. Enumerable.Range(1, 40).Select(i => $"vm-{i}")]);
-        await Eventually.True(() => _cloud.Requests.Count == VmService.MostAtOnce, "sixteen are under way");
+        await Eventually.True(() => Count(0) == VmService.MostAtOnce, "sixteen are under way");
         made.SetResult();
         await Eventually.True(() => _loop.Loop.Current.Vms.Ascending().All(vm => vm.State == VmState.Booting), "all are made");
 
         Assert.Equal((40, VmService.MostAtOnce), (_cloud.Requests.Count, most));
+
+        int Count(int change)
+        {
+            lock (gate)
+            {
+                now += change;
+                most = Math.Max(most, now);
+                return now;
+            }
+        }
     }
 
     [Fact]
@@ -151,7 +161,8 @@ public sealed class VmServiceTests : IDisposable
     private VmService NewService()
     {
         var options = Options.Create(new ControllerOptions { AdvertiseAddress = "http://controller:7071" });
-        var requests = new VmRequests(_loop.Loop, new TokenIssuer(_key, TimeProvider.System, options), addresses: null!, new WorkerArchive(options, opened: null!, addresses: null!), options);
+        var addresses = ServedAddressesTests.Addresses(listens: new CancellationToken(canceled: true));
+        var requests = new VmRequests(_loop.Loop, new TokenIssuer(_key, TimeProvider.System, options), addresses, new WorkerArchive(options, opened: null!, addresses), options);
         return new VmService(_loop.Loop, _sources, requests, new HurriedTime(), NullLogger<VmService>.Instance);
     }
 

@@ -210,4 +210,5 @@ internal sealed class CloudCluster : IAsyncDisposable
 /// <param name="Name">What it is called.</param>
 /// <param name="Shape">Its machine type, or its slice.</param>
 /// <param name="Present">How many of its kind there were then, with it.</param>
-internal sealed record MadeThing(string Kind, string Zone, string Name, string Shape, int Present);
+/// <param name="Failed">Whether that failed, and left nothing.</param>
+internal sealed record MadeThing(string Kind, string Zone, string Name, string Shape, int Present, bool Failed);

@@ -65,8 +65,9 @@ internal sealed class ControllerProcess : IAsyncDisposable
     public string WorkerToken(string worker) => Sign(new TokenClaims { Role = TokenRoles.Worker, Worker = worker, ExpiresAt = 0 });
 
     /// <summary>The client that programs use, as admin.</summary>
-    public FlusterClient Client(Namespace? @namespace = null) => new(new FlusterClientOptions
+    public FlusterClient Client(Namespace? @namespace = null, TimeSpan? patience = null) => new(new FlusterClientOptions
     {
+        RetryTimeout = patience ?? TimeSpan.FromSeconds(30), // the default
         Address = GrpcAddress,
         Token = AdminToken,
         ClusterKey = ClusterKeyPem,

@@ -8,11 +8,11 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly List<WorkerProcess> _workers = [];
     private readonly IReadOnlyDictionary<string, string?>? _workerSettings;
 
-    private TestCluster(ControllerProcess controller, IReadOnlyDictionary<string, string?>? workerSettings)
+    private TestCluster(ControllerProcess controller, IReadOnlyDictionary<string, string?>? workerSettings, TimeSpan? clientPatience)
     {
         _workerSettings = workerSettings;
         Controller = controller;
-        Client = controller.Client();
+        Client = controller.Client(patience: clientPatience);
     }
 
     public ControllerProcess Controller { get; }
@@ -26,10 +26,14 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <param name="workers">How many.</param>
     /// <param name="controllerSettings">By environment name.</param>
     /// <param name="workerSettings">By environment name, for every worker.</param>
+    /// <param name="clientPatience">How long the client waits for a controller that is away. Default: its own.</param>
     public static async Task<TestCluster> StartAsync(
-        int workers = 1, IReadOnlyDictionary<string, string?>? controllerSettings = null, IReadOnlyDictionary<string, string?>? workerSettings = null)
+        int workers = 1,
+        IReadOnlyDictionary<string, string?>? controllerSettings = null,
+        IReadOnlyDictionary<string, string?>? workerSettings = null,
+        TimeSpan? clientPatience = null)
     {
-        var cluster = new TestCluster(await ControllerProcess.StartAsync(controllerSettings), workerSettings);
+        var cluster = new TestCluster(await ControllerProcess.StartAsync(controllerSettings), workerSettings, clientPatience);
         try
         {
             for (var i = 0; i < workers; i++)

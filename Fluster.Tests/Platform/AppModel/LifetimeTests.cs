@@ -172,6 +172,32 @@ public class LifetimeTests
     }
 
     [Fact]
+    public async Task Commands_AreShownWithTheirState_AndRunForEachProcess()
+    {
+        await using var app = new TestApplication();
+        var greeted = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        var service = app.AddScript("service", "trap 'exit 0' TERM; while :; do sleep 0.05; done")
+            .WithCommand("greet", "Say hello", context =>
+            {
+                greeted.Enqueue(context.ResourceName);
+                return Task.FromResult(CommandResults.Success("hello"));
+            }, new CommandOptions { Description = "It greets.", ConfirmationMessage = "Really?", UpdateState = context => context.ResourceSnapshot.ExitCode is null ? ResourceCommandState.Enabled : ResourceCommandState.Disabled })
+            .WithCommand("break", "Break", _ => throw new InvalidOperationException("broken"));
+        await app.StartAsync();
+        Assert.Equal("Stop, Restart, Say hello, Break", Enabled(await app.WhenAsync("service", KnownResourceStates.Running)));
+
+        var answer = await app.Running.ResourceCommands.ExecuteCommandAsync(service.Resource, "greet");
+        Assert.Equal((true, "hello", service.Resource.InstanceIds().Single()), (answer.Success, answer.Message, greeted.Single()));
+        Assert.Equal((false, "broken"), await app.Running.ResourceCommands.ExecuteCommandAsync("service", "break") is var failed ? (failed.Success, failed.Message) : default);
+
+        await app.Running.ResourceCommands.ExecuteCommandAsync("service", KnownResourceCommands.StopCommand);
+        Assert.Equal("Start, Break", Enabled(await app.WhenAsync("service", KnownResourceStates.Finished)));
+
+        static string Enabled(CustomResourceSnapshot snapshot) =>
+            string.Join(", ", snapshot.Commands.Where(command => command.State == ResourceCommandState.Enabled).OrderBy(command => command.Name is not ("start" or "stop" or "restart")).Select(command => command.DisplayName));
+    }
+
+    [Fact]
     public async Task ExplicitStart_WaitsForTheCommand()
     {
         await using var app = new TestApplication();

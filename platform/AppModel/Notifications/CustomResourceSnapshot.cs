@@ -30,6 +30,9 @@ public sealed record CustomResourceSnapshot
     /// <summary>Where it can be reached.</summary>
     public ImmutableArray<UrlSnapshot> Urls { get; init; } = [];
 
+    /// <summary>What can be done with it.</summary>
+    public ImmutableArray<ResourceCommandSnapshot> Commands { get; init; } = [];
+
     /// <summary>The environment that it was started with.</summary>
     public ImmutableArray<EnvironmentVariableSnapshot> EnvironmentVariables { get; init; } = [];
 

@@ -16,7 +16,9 @@ public class ResourceNotificationService : IDisposable
     private readonly TimeProvider _time;
     private readonly WaitBehavior _behavior;
 
-    internal ResourceNotificationService(TimeProvider time, WaitBehavior behavior = WaitBehavior.WaitOnResourceUnavailable) => (_time, _behavior) = (time, behavior);
+    private readonly IServiceProvider _services;
+
+    internal ResourceNotificationService(TimeProvider time, IServiceProvider services, WaitBehavior behavior) => (_time, _services, _behavior) = (time, services, behavior);
 
     /// <summary>Announces a change of a resource (of every process of it).</summary>
     public async Task PublishUpdateAsync(IResource resource, Func<CustomResourceSnapshot, CustomResourceSnapshot> stateFactory)
@@ -38,7 +40,8 @@ public class ResourceNotificationService : IDisposable
             var now = _latest.TryGetValue(resourceId, out var latest)
                 ? latest.Snapshot
                 : resource.FirstSnapshot() with { CreationTimeStamp = _time.GetUtcNow().UtcDateTime };
-            var change = new ResourceEvent(resource, resourceId, stateFactory(now));
+            var next = stateFactory(now);
+            var change = new ResourceEvent(resource, resourceId, next with { Commands = resource.CommandsIn(next, _services) });
             _latest[resourceId] = change;
             foreach (var watcher in _watchers)
             {

@@ -30,7 +30,7 @@ internal static class AppModelServices
         services.AddHealthChecks();
 
         services.AddSingleton(provider => new ResourceNotificationService(
-            provider.GetRequiredService<TimeProvider>(), options.DisableDashboard ? WaitBehavior.StopOnResourceUnavailable : WaitBehavior.WaitOnResourceUnavailable));
+            provider.GetRequiredService<TimeProvider>(), provider, options.DisableDashboard ? WaitBehavior.StopOnResourceUnavailable : WaitBehavior.WaitOnResourceUnavailable));
         services.AddSingleton(provider =>
         {
             var board = provider.GetRequiredService<ConsoleBoard>();

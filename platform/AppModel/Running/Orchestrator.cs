@@ -2,12 +2,13 @@ using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Guarding;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Aspire.Hosting.Running;
 
 /// <summary>Starts the resources of an application, and stops them again, dependants first.</summary>
-internal sealed class Orchestrator(
+internal sealed partial class Orchestrator(
     DistributedApplicationModel model,
     RunServices services,
     EndpointAllocator allocator,
@@ -25,6 +26,7 @@ internal sealed class Orchestrator(
         foreach (var resource in model.Resources.Where(resource => resource.IsProcess()))
         {
             resource.NameInstances();
+            LifecycleCommands.AddTo(resource, RunOf, _stopping.Token);
         }
 
         health.Start();
@@ -65,34 +67,42 @@ internal sealed class Orchestrator(
         _stopping.Dispose();
     }
 
-    /// <summary>Runs a command of a resource, given by its name or the id of one of its processes.</summary>
-    public async Task<ExecuteCommandResult> ExecuteAsync(string resourceId, string command, CancellationToken cancellationToken)
+    /// <summary>Runs a command of a resource, given by its name (then for all its processes) or the id of one of them.</summary>
+    public async Task<ExecuteCommandResult> ExecuteAsync(string resourceId, string name, CancellationToken cancellationToken)
     {
-        var runs = _runs.FindAll(run => Is(run.Id) || Is(run.Resource.Name));
-        if (runs.Count == 0)
+        var resource = model.Resources.FirstOrDefault(candidate => Is(candidate.Name) || candidate.InstanceIds().Any(Is));
+        if (resource is null)
         {
-            return CommandResults.Failure($"There is no resource '{resourceId}' that has commands.");
+            return CommandResults.Failure($"There is no resource '{resourceId}'.");
         }
 
-        if (command == KnownResourceCommands.StopCommand || command == KnownResourceCommands.RestartCommand)
+        if (resource.Annotations.OfType<ResourceCommandAnnotation>().LastOrDefault(command => command.Name == name) is not { } command)
         {
-            await Task.WhenAll(runs.ConvertAll(run => run.StopAsync())).WaitAsync(cancellationToken);
+            return CommandResults.Failure($"'{resourceId}' has no command '{name}'.");
         }
 
-        if (command == KnownResourceCommands.StartCommand || command == KnownResourceCommands.RestartCommand)
-        {
-            _stopping.Token.ThrowIfCancellationRequested();
-            await Task.WhenAll(runs.ConvertAll(run => run.StartAsync(cancellationToken)));
-        }
-        else if (command != KnownResourceCommands.StopCommand)
-        {
-            return CommandResults.Failure($"'{resourceId}' has no command '{command}'.");
-        }
+        var ids = Is(resource.Name) ? resource.InstanceIds() : [.. resource.InstanceIds().Where(Is)];
+        var results = await Task.WhenAll(ids.Select(id => ExecuteAsync(command, id, cancellationToken)));
+        return Array.Find(results, result => !result.Success) ?? results[0];
 
-        return CommandResults.Success();
-
-        bool Is(string name) => string.Equals(name, resourceId, StringComparison.OrdinalIgnoreCase);
+        bool Is(string candidate) => string.Equals(candidate, resourceId, StringComparison.OrdinalIgnoreCase);
     }
+
+    private async Task<ExecuteCommandResult> ExecuteAsync(ResourceCommandAnnotation command, string id, CancellationToken cancellationToken)
+    {
+        var log = services.Loggers.GetLogger(id);
+        try
+        {
+            return await command.ExecuteCommand(new ExecuteCommandContext { ServiceProvider = services.Services, ResourceName = id, CancellationToken = cancellationToken, Logger = log });
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            Log.CommandFailed(log, exception, command.Name);
+            return CommandResults.Failure(exception);
+        }
+    }
+
+    private ResourceRun RunOf(string id) => _runs.Find(run => run.Id == id) ?? throw new DistributedApplicationException($"'{id}' was not prepared to run.");
 
     private static Func<CustomResourceSnapshot, CustomResourceSnapshot> FirstState(IResource resource) => snapshot =>
         resource is ParameterResource ? snapshot with { State = KnownResourceStates.Running }
@@ -227,5 +237,11 @@ internal sealed class Orchestrator(
         }
 
         return waits;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(615, LogLevel.Error, "The command '{Command}' failed.")]
+        public static partial void CommandFailed(ILogger logger, Exception exception, string command);
     }
 }

@@ -64,6 +64,17 @@ internal static class ResourceFacts
         };
     }
 
+    /// <summary>The resource's commands, and whether they can be run when it looks like this.</summary>
+    public static ImmutableArray<ResourceCommandSnapshot> CommandsIn(this IResource resource, CustomResourceSnapshot snapshot, IServiceProvider services)
+    {
+        var context = new UpdateCommandStateContext { ResourceSnapshot = snapshot, ServiceProvider = services };
+        return
+        [
+            .. resource.Annotations.OfType<ResourceCommandAnnotation>().Select(command => new ResourceCommandSnapshot(
+                command.Name, command.UpdateState(context), command.DisplayName, command.DisplayDescription, command.Parameter, command.ConfirmationMessage, command.IconName, command.IconVariant, command.IsHighlighted)),
+        ];
+    }
+
     public static ImmutableArray<HealthReportSnapshot> UnknownHealth(this IResource resource) =>
         [.. resource.HealthKeys().Select(key => new HealthReportSnapshot(key, Status: null, Description: null, ExceptionText: null))];
 
