@@ -283,7 +283,7 @@ public class GceBackendTests
         Assert.Equal("FALSE", await host.MetadataTextAsync("fluster-00000001", "instance/preempted"));
         var waiting = host.MetadataTextAsync("fluster-00000001", "instance/preempted?wait_for_change=true&timeout_sec=20");
 
-        await host.ControlAsync("preempt", new { name = "fluster-00000001", noticeMs = 2000 });
+        await host.ControlAsync("preempt", new { name = "fluster-00000001", noticeMs = 8000 }); // time for the question to arrive, on a busy machine too
 
         Assert.Equal("TRUE", await waiting);
         await Eventually.True(async () => await backend.GetAsync(request.Id, request.Offer.Zone) is null, () => "It is still there.");
