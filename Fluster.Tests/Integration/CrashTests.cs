@@ -98,7 +98,7 @@ public class CrashTests
         await using var cluster = await TestCluster.StartAsync(workers: 2, controllerSettings: s_quickLoss);
         using var directory = new TemporaryDirectory();
         var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo $FLUSTER_WORKER_ID >> {directory.File("ran")}; [ $(wc -l < {directory.File("ran")}) -ge 2 ] || sleep {_seconds}"));
-        await Eventually.True(() => File.Exists(directory.File("ran")), "the job runs");
+        await Eventually.True(() => directory.Lines("ran") > 0, "the job runs");
 
         var first = cluster.Workers.Single(worker => worker.Id == File.ReadLines(directory.File("ran")).First());
         await first.KillAsync();
@@ -117,7 +117,7 @@ public class CrashTests
         using var directory = new TemporaryDirectory();
         var worker = cluster.Workers[0];
         var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo line; echo $FLUSTER_FENCE >> {directory.File("ran")}; [ $(wc -l < {directory.File("ran")}) -ge 2 ] || sleep {_seconds}"));
-        await Eventually.True(async () => await cluster.LogAsync(job.Id, follow: false) == "line" && File.Exists(directory.File("ran")), () => "the job runs");
+        await Eventually.True(async () => await cluster.LogAsync(job.Id, follow: false) == "line" && directory.Lines("ran") > 0, () => "the job runs");
 
         await worker.KillAsync();
         worker.Start();
@@ -143,7 +143,7 @@ public class CrashTests
                 $"echo ran >> {directory.File($"job-{i}")}; until [ -e {directory.File(i % 2 == 0 ? "away" : "back")} ]; do sleep 0.05; done; echo out-{i}; exit {i % 5}")));
         }
 
-        await Eventually.True(() => Enumerable.Range(0, Jobs).All(i => File.Exists(directory.File($"job-{i}"))), "all jobs run");
+        await Eventually.True(() => Enumerable.Range(0, Jobs).All(i => directory.Lines($"job-{i}") > 0), "all jobs run");
         await cluster.Controller.KillAsync();
         await File.WriteAllTextAsync(directory.File("away"), "");
         await Eventually.True(() => cluster.Workers.Sum(worker => Directory.GetFiles(Path.Combine(worker.DataDirectory, "spool"), "outcome", SearchOption.AllDirectories).Length) == Jobs / 2, "half of the outcomes are spooled");
@@ -169,7 +169,7 @@ public class CrashTests
         await using var cluster = await TestCluster.StartAsync(workers: 2);
         using var directory = new TemporaryDirectory();
         var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo $FLUSTER_WORKER_ID >> {directory.File("ran")}; [ $(wc -l < {directory.File("ran")}) -ge 2 ] || sleep {_seconds}"));
-        await Eventually.True(() => File.Exists(directory.File("ran")), "the job runs");
+        await Eventually.True(() => directory.Lines("ran") > 0, "the job runs");
         var first = cluster.Workers.Single(worker => worker.Id == File.ReadLines(directory.File("ran")).First());
 
         var (exitCode, _) = await first.StopAsync();

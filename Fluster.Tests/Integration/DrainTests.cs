@@ -40,7 +40,7 @@ public class DrainTests
         await using var cluster = await TestCluster.StartAsync();
         var worker = cluster.Workers[0];
         var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo $FLUSTER_WORKER_ID >> {directory.File("ran")}; [ $FLUSTER_WORKER_ID != {worker.Id} ] || sleep 100"));
-        await Eventually.True(() => File.Exists(directory.File("ran")), "the job runs");
+        await Eventually.True(() => directory.Lines("ran") > 0, "the job runs");
         await cluster.AddWorkerAsync();
 
         var context = await CliProcess.WriteContextAsync(directory.Path, cluster.Controller.GrpcAddress, cluster.Controller.AdminToken);

@@ -29,7 +29,7 @@ public class LocalVmTests
         await using var cluster = await VmCluster.StartAsync(idle: "00:00:01", lostSeconds: 3);
         using var directory = new TemporaryDirectory();
         var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo $FLUSTER_WORKER_ID >> {directory.File("ran")}; while [ $(wc -l < {directory.File("ran")}) -lt 2 ]; do sleep 0.1; done"));
-        await Eventually.True(() => Task.FromResult(File.Exists(directory.File("ran"))), () => "it runs");
+        await Eventually.True(() => directory.Lines("ran") > 0, "it runs");
 
         var first = (await File.ReadAllLinesAsync(directory.File("ran")))[0];
         VmProcesses.Kill(VmProcesses.MainOf(Path.Combine(cluster.Machines, first, "data")));

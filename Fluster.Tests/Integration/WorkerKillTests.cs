@@ -11,7 +11,7 @@ public class WorkerKillTests
         using var runs = new TemporaryDirectory();
         await using var cluster = await TestCluster.StartAsync();
         var job = await cluster.Client.SubmitAsync(TestCluster.Bash($"echo started >> {runs.File("runs")}; while [ ! -e {runs.File("go")} ]; do sleep 0.05; done; echo done"));
-        await Eventually.True(() => File.Exists(runs.File("runs")), () => "It does not run.");
+        await Eventually.True(() => runs.Lines("runs") > 0, () => "It does not run.");
 
         await cluster.Workers[0].KillAsync();
         cluster.Workers[0].Start();

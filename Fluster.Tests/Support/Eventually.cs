@@ -3,7 +3,7 @@ namespace Fluster.Tests;
 /// <summary>Waits for a level: something that becomes true and stays so.</summary>
 internal static class Eventually
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
 
     public static Task True(Func<bool> condition, Func<string> state) => True(() => Task.FromResult(condition()), state);

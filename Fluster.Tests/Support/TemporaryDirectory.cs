@@ -17,5 +17,8 @@ internal sealed class TemporaryDirectory : IDisposable
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
+    /// <summary>How many whole lines the file has: a shell makes the file first and writes into it afterwards.</summary>
+    public int Lines(string name) => System.IO.File.Exists(File(name)) ? System.IO.File.ReadAllText(File(name)).Count(character => character == '\n') : 0;
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
