@@ -177,8 +177,8 @@ internal sealed class DockerBackend : IVmBackend, IDisposable
         {
             var containers = await _engine.ListAsync(ClusterLabel, _clusterId, cancellationToken).ConfigureAwait(false);
             return new VmListing(
-                [.. containers.Where(container => container.Labels?.ContainsKey(VmLabel) == true)
-                    .Select(container => InfoOf(VmId.Parse(container.Labels![VmLabel]), container)).OrderBy(vm => vm.Id.ToString(), StringComparer.Ordinal)],
+                [.. containers.Select(container => VmId.TryParse(container.Labels?.GetValueOrDefault(VmLabel), out var id) ? InfoOf(id, container) : null)
+                    .OfType<VmInfo>().OrderBy(vm => vm.Id.ToString(), StringComparer.Ordinal)],
                 IsComplete: true);
         }
         catch (DockerEngineException exception)

@@ -117,9 +117,9 @@ internal sealed class LocalProcessBackend : IVmBackend
         var vms = new List<VmInfo>();
         foreach (var directory in Directory.Exists(_root) ? Directory.GetDirectories(_root).Order(StringComparer.Ordinal).ToArray() : [])
         {
-            if (MarkOf(directory) == _clusterId)
+            if (MarkOf(directory) == _clusterId && VmId.TryParse(Path.GetFileName(directory), out var id))
             {
-                vms.Add(InfoOf(VmId.Parse(Path.GetFileName(directory))));
+                vms.Add(InfoOf(id));
             }
         }
 

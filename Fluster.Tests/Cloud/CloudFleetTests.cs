@@ -1,4 +1,3 @@
-using Fluster.Actors;
 using Fluster.Cluster;
 
 namespace Fluster.Tests;
@@ -8,11 +7,6 @@ public class CloudFleetTests
 {
     private const int Jobs = 50;
     private const int MostMachines = 8;
-
-    public interface ICounter
-    {
-        Task<int> Add(int value);
-    }
 
     [ToolFact("curl", "setsid")]
     public async Task FiftyJobs_OfThreeSizes_AreDoneByEightMachinesOfThreeShapes()
@@ -52,22 +46,8 @@ public class CloudFleetTests
     {
         await using var cluster = await CloudCluster.StartAsync();
         var whole = ResourceSpec.WithCpu(4, ByteSize.FromGiB(1));
-        var server = await cluster.Client.SubmitAsync(
-            async (CancellationToken stopping) =>
-            {
-                await using var actors = new ActorServer();
-                actors.Register("counter", new Counter());
-                await actors.RunAsync(stopping);
-            },
-            new JobOptions { Name = "server", Resources = whole, Ports = [ActorServer.PortName] });
-        var caller = await cluster.Client.SubmitAsync(
-            async () =>
-            {
-                using var counter = new ActorClient<ICounter>(FlusterContext.Current.Resolver, "counter");
-                var sum = await counter.Actor.Add(3);
-                return $"{FlusterContext.Current.WorkerId} {sum} {(await FlusterContext.Current.Resolver.ResolveAsync("counter")).First().Address}";
-            },
-            new JobOptions { Name = "caller", Resources = whole });
+        var server = await CounterJobs.ServeAsync(cluster.Client, whole);
+        var caller = await CounterJobs.CallAsync(cluster.Client, whole);
         await cluster.SucceedsAsync(caller);
 
         var answer = (await caller.ResultAsync()).Split(' ');
@@ -79,12 +59,5 @@ public class CloudFleetTests
         Assert.Equal(new[] { host, answer[0] }.Order(StringComparer.Ordinal), (await cluster.MadeAsync()).Select(machine => machine.Name).Order(StringComparer.Ordinal));
         await cluster.Client.TerminateAsync(server.Id);
         await cluster.EmptyAsync();
-    }
-
-    private sealed class Counter : ICounter
-    {
-        private int _value;
-
-        public Task<int> Add(int value) => Task.FromResult(_value += value);
     }
 }

@@ -1,4 +1,3 @@
-using Fluster.Actors;
 using Fluster.Cluster;
 
 namespace Fluster.Tests;
@@ -6,11 +5,6 @@ namespace Fluster.Tests;
 /// <summary>Machines that are containers of a real engine (seed 003, stage 9).</summary>
 public class DockerVmTests
 {
-    public interface ICounter
-    {
-        Task<int> Add(int value);
-    }
-
     [EngineFact(TestEngine.WorkerImage)]
     public async Task Job_WithoutAnyWorker_RunsInAContainer_AndNothingIsLeftAfterwards()
     {
@@ -43,33 +37,13 @@ public class DockerVmTests
     {
         await using var cluster = await DockerCluster.StartAsync(max: 2, cpu: 1);
         var whole = ResourceSpec.WithCpu(1, ByteSize.FromGiB(3));
-        var server = await cluster.Client.SubmitAsync(
-            async (CancellationToken stopping) =>
-            {
-                await using var actors = new ActorServer();
-                actors.Register("counter", new Counter());
-                await actors.RunAsync(stopping);
-            },
-            new JobOptions { Name = "server", Resources = whole, Ports = [ActorServer.PortName] });
-        var caller = await cluster.Client.SubmitAsync(
-            async () =>
-            {
-                using var counter = new ActorClient<ICounter>(FlusterContext.Current.Resolver, "counter");
-                return $"{FlusterContext.Current.WorkerId} {await counter.Actor.Add(3)}";
-            },
-            new JobOptions { Name = "caller", Resources = whole });
+        var server = await CounterJobs.ServeAsync(cluster.Client, whole);
+        var caller = await CounterJobs.CallAsync(cluster.Client, whole);
 
         var answer = (await caller.ResultAsync().WaitAsync(DockerCluster.Patience)).Split(' ');
 
         Assert.Equal("3", answer[1]);
         Assert.NotEqual((await server.GetStatusAsync()).Tasks[0].Attempts[0].Worker.ToString(), answer[0]);
         await cluster.Client.TerminateAsync(server.Id);
-    }
-
-    private sealed class Counter : ICounter
-    {
-        private int _value;
-
-        public Task<int> Add(int value) => Task.FromResult(_value += value);
     }
 }

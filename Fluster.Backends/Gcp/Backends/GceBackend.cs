@@ -216,12 +216,7 @@ internal sealed partial class GceBackend(string name, GcpOptions options, string
 
     private static VmInfo? Describe(ComputeInstance instance)
     {
-        VmId id;
-        try
-        {
-            id = VmId.Parse(instance.Name ?? "");
-        }
-        catch (FormatException)
+        if (!VmId.TryParse(instance.Name, out var id))
         {
             return null; // with our labels, and not a name of ours: somebody copied them
         }

@@ -91,7 +91,7 @@ internal sealed partial class TpuBackend(string name, GcpOptions options, string
                 .Where(slice => slice.Found.IsOurs)
                 .OrderBy(slice => slice.Key.Name, StringComparer.Ordinal);
             return new VmListing(
-                [.. slices.Select(slice => TryParse(slice.Key.Name) is { } id ? slice.Found.Describe(id, slice.Key.Zone) : null).OfType<VmInfo>()],
+                [.. slices.Select(slice => VmId.TryParse(slice.Key.Name, out var id) ? slice.Found.Describe(id, slice.Key.Zone) : null).OfType<VmInfo>()],
                 nodes.IsComplete && resources.IsComplete);
         }
         catch (GcpApiException error)
@@ -214,18 +214,6 @@ internal sealed partial class TpuBackend(string name, GcpOptions options, string
     /// <summary>The same for the first try at removing this one, by whoever; one that failed would only tell of that again.</summary>
     private static Guid DeleteId(TpuQueuedResource resource) =>
         new(SHA256.HashData(Encoding.UTF8.GetBytes($"delete {resource.Name} {resource.CreateTime}")).AsSpan(0, 16));
-
-    private static VmId? TryParse(string name)
-    {
-        try
-        {
-            return VmId.Parse(name);
-        }
-        catch (FormatException)
-        {
-            return null; // with our labels, and not a name of ours: somebody copied them
-        }
-    }
 
     private static partial class Log
     {
