@@ -57,7 +57,7 @@ internal sealed partial class ClusterLifetime(
         {
             if (fluster.Controller is not { } controller)
             {
-                throw new DistributedApplicationException($"'{fluster.Name}' has no controller. Name one by WithController.");
+                throw new DistributedApplicationException($"'{fluster.Name}' has no controller. WithWorkers and WithBackend add one; WithController names one.");
             }
 
             await HealthyAsync(controller, stopping);
@@ -90,14 +90,14 @@ internal sealed partial class ClusterLifetime(
         }
     }
 
-    private Task<ResourceEvent> HealthyAsync(ProjectResource resource, CancellationToken stopping) =>
+    private Task<ResourceEvent> HealthyAsync(IResource resource, CancellationToken stopping) =>
         notifications.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, stopping);
 
     private string Summary(ClusterAddress address, string? otherContext)
     {
         var option = otherContext is null ? "" : $"--context {otherContext} ";
         return new StringBuilder()
-            .Append($"Fluster is up: {string.Join(", ", fluster.Workers.Select(worker => worker.Name))}.\n")
+            .Append($"Fluster is up: {string.Join(", ", [.. fluster.Workers.Select(worker => worker.Name), .. fluster.Backends.Select(backend => $"machines of {backend["Kind"]}")])}.\n")
             .Append($"  http     {address.Http}\n")
             .Append($"  gRPC     {address.Grpc}\n")
             .Append($"  context  {_context}, in {_contexts.Path}\n")

@@ -17,6 +17,12 @@ public static class FlusterBuilderExtensions
     private const string Controller = "Fluster__Controller__";
     private const string Worker = "Fluster__Worker__";
 
+    /// <summary>How long the controller takes, of the ten seconds that the application gives it, to see machines of this computer gone.</summary>
+    private static readonly TimeSpan s_release = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long they go on when the application was killed.</summary>
+    private static readonly TimeSpan s_orphan = TimeSpan.FromMinutes(1);
+
     /// <summary>
     /// Adds a cluster. Its key is made at the first start and kept with its data, in <c>.fluster</c> beside the AppHost's
     /// project; the controller gets it, and the workers and <c>~/.fluster/context.json</c> get tokens that it signed.
@@ -77,9 +83,54 @@ public static class FlusterBuilderExtensions
         return builder;
     }
 
-    /// <summary>Makes a project the cluster's controller. It needs endpoints called "http" and "grpc".</summary>
+    /// <summary>
+    /// Runs workers of this machine, and a controller when the cluster has none: the resources <c>worker-1</c>, <c>worker-2</c> and so on, and
+    /// <c>controller</c>. The workers divide the machine: each gets its part of the processors, the memory and the ports for jobs.
+    /// </summary>
+    /// <param name="builder">The cluster.</param>
+    /// <param name="count">How many more.</param>
+    /// <exception cref="DistributedApplicationException">The AppHost was built without Fluster's programs.</exception>
+    public static IResourceBuilder<FlusterResource> WithWorkers(this IResourceBuilder<FlusterResource> builder, int count)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        AddMissingController(builder);
+        for (var last = builder.Resource.Workers.Count + count; builder.Resource.Workers.Count < last;)
+        {
+            ClusterPrograms.Of(builder.ApplicationBuilder).AddWorker(builder, string.Create(CultureInfo.InvariantCulture, $"worker-{builder.Resource.Workers.Count + 1}"));
+        }
+
+        return builder;
+    }
+
+    /// <summary>
+    /// Lets the cluster get machines when its workers are not enough, and adds a controller when it has none. Several backends are asked in
+    /// the order in which they were added. Machines of this computer are gone when the application is; those of a cloud stay for its next
+    /// start, and end by themselves when there is none.
+    /// </summary>
+    /// <param name="builder">The cluster.</param>
+    /// <param name="kind"><c>local</c> (processes), <c>docker</c>, <c>gce</c> or <c>tpu</c>.</param>
+    /// <param name="configure">Sets what is not as the controller has it by default.</param>
+    public static IResourceBuilder<FlusterResource> WithBackend(this IResourceBuilder<FlusterResource> builder, string kind, Action<FlusterBackend>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(kind);
+        AddMissingController(builder);
+        var backend = new FlusterBackend(kind);
+        configure?.Invoke(backend);
+        if (kind == "local" && !backend.Has("WorkerPath") && ClusterPrograms.WorkerAssembly(builder.ApplicationBuilder) is { } worker)
+        {
+            backend["WorkerPath"] = worker;
+        }
+
+        builder.Resource.Add(backend);
+        return builder;
+    }
+
+    /// <summary>Makes a resource of your own the cluster's controller. It needs endpoints called "http" and "grpc".</summary>
     /// <exception cref="DistributedApplicationException">The cluster has a controller.</exception>
-    public static IResourceBuilder<FlusterResource> WithController(this IResourceBuilder<FlusterResource> builder, IResourceBuilder<ProjectResource> controller)
+    public static IResourceBuilder<FlusterResource> WithController<T>(this IResourceBuilder<FlusterResource> builder, IResourceBuilder<T> controller)
+        where T : IResourceWithEnvironment, IResourceWithEndpoints
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(controller);
@@ -89,7 +140,7 @@ public static class FlusterBuilderExtensions
             throw new DistributedApplicationException($"'{fluster.Name}' has the controller '{other.Name}'; it cannot have '{controller.Resource.Name}' too.");
         }
 
-        (fluster.Controller, fluster.ControllerBuilder) = (controller.Resource, controller);
+        (fluster.Controller, fluster.ControllerBuilder) = (controller.Resource, (IResourceBuilder<IResourceWithEnvironment>)controller);
         Quiet(controller);
         var key = builder.ApplicationBuilder.AddParameter($"{fluster.Name}-cluster-key", () => fluster.Data.Key.PrivatePem, secret: true);
         controller
@@ -98,22 +149,24 @@ public static class FlusterBuilderExtensions
             .WithEnvironment(Controller + "ClusterKey", key)
             .WithEnvironment(Controller + "DataDirectory", () => fluster.Data.DirectoryOf("controller"))
             // The AppHost stops the controller first, while the workers are still there to kill what it tells them to.
-            .WithEnvironment(Controller + "KillJobsOnShutdown", "true");
+            .WithEnvironment(Controller + "KillJobsOnShutdown", "true")
+            .WithEnvironment(context => AddBackends(fluster, context));
         Connect(fluster);
         return builder;
     }
 
     /// <summary>
-    /// Makes a project a worker of the cluster. The cluster's workers divide this machine: each gets its part of the processors,
-    /// the memory and the ports for jobs.
+    /// Makes a resource of your own a worker of the cluster. The cluster's workers divide this machine: each gets its part of the
+    /// processors, the memory and the ports for jobs.
     /// </summary>
     /// <exception cref="DistributedApplicationException">The cluster has no controller yet.</exception>
-    public static IResourceBuilder<FlusterResource> WithWorker(this IResourceBuilder<FlusterResource> builder, IResourceBuilder<ProjectResource> worker)
+    public static IResourceBuilder<FlusterResource> WithWorker<T>(this IResourceBuilder<FlusterResource> builder, IResourceBuilder<T> worker)
+        where T : IResourceWithEnvironment, IResourceWithWaitSupport
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(worker);
         var fluster = builder.Resource;
-        var controller = fluster.ControllerBuilder
+        var controller = fluster.Controller
             ?? throw new DistributedApplicationException($"'{fluster.Name}' needs a controller before it gets the worker '{worker.Resource.Name}'.");
         var index = fluster.Workers.Count;
         var name = worker.Resource.Name;
@@ -125,8 +178,8 @@ public static class FlusterBuilderExtensions
             check, services => new WorkerHealthCheck(fluster, name, services.GetRequiredService<TimeProvider>()), failureStatus: null, tags: null));
         worker
             .WithParentRelationship(builder)
-            .WithReference(controller)
-            .WaitFor(controller)
+            .WithReference(new EndpointReference(controller, "grpc"))
+            .WaitFor(fluster.ControllerBuilder!)
             .WithHealthCheck(check)
             .WithCommand("drain", "Drain", context => DrainAsync(fluster, name, context), new CommandOptions
             {
@@ -139,6 +192,7 @@ public static class FlusterBuilderExtensions
                 var share = MachineShare.Of(index, fluster.Workers.Count);
                 var variables = context.EnvironmentVariables;
                 variables[Worker + "Id"] = name;
+                variables[Worker + "ControllerAddress"] = $"http://_grpc.{controller.Name}";
                 variables[Worker + "Token"] = fluster.Data.Key.SignWorker(name, context.ExecutionContext.Services.GetRequiredService<TimeProvider>().GetUtcNow());
                 variables[Worker + "DataDirectory"] = fluster.Data.DirectoryOf(name);
                 variables[Worker + "Cpu"] = share.Cpu.ToString(CultureInfo.InvariantCulture);
@@ -149,6 +203,31 @@ public static class FlusterBuilderExtensions
                 variables.TryAdd(Worker + "IsolateAttempts", "false");
             });
         return builder;
+    }
+
+    private static void AddMissingController(IResourceBuilder<FlusterResource> builder)
+    {
+        if (builder.Resource.Controller is null)
+        {
+            ClusterPrograms.Of(builder.ApplicationBuilder).AddController(builder, "controller");
+        }
+    }
+
+    private static void AddBackends(FlusterResource fluster, EnvironmentCallbackContext context)
+    {
+        foreach (var (index, backend) in fluster.Backends.Index())
+        {
+            foreach (var (setting, value) in backend.Settings)
+            {
+                context.EnvironmentVariables[$"{Controller}Backends__{index.ToString(CultureInfo.InvariantCulture)}__{setting.Replace(":", "__", StringComparison.Ordinal)}"] = value;
+            }
+        }
+
+        if (fluster.Backends.Count > 0 && fluster.Backends.All(backend => backend.IsOfThisMachine))
+        {
+            context.EnvironmentVariables[Controller + "ReleaseMachinesOnShutdown"] = s_release.ToString("c", CultureInfo.InvariantCulture);
+            context.EnvironmentVariables[Controller + "VmOrphanTimeout"] = s_orphan.ToString("c", CultureInfo.InvariantCulture);
+        }
     }
 
     private static async Task<ExecuteCommandResult> DrainAsync(FlusterResource fluster, string worker, ExecuteCommandContext context)
@@ -162,7 +241,8 @@ public static class FlusterBuilderExtensions
     /// Makes a service's console fit under the AppHost's: a message is a line, and "Application started. Press Ctrl+C to shut down."
     /// is left to the AppHost.
     /// </summary>
-    private static void Quiet(IResourceBuilder<ProjectResource> service) => service
+    private static void Quiet<T>(IResourceBuilder<T> service)
+        where T : IResourceWithEnvironment => service
         .WithEnvironment("Logging__Console__FormatterOptions__SingleLine", "true")
         .WithEnvironment("Logging__LogLevel__Microsoft.Hosting.Lifetime", "Warning");
 

@@ -9,7 +9,8 @@ namespace Fluster.Hosting;
 /// </summary>
 public sealed class FlusterResource : Resource, IResourceWithConnectionString, IResourceWithWaitSupport
 {
-    private readonly List<ProjectResource> _workers = [];
+    private readonly List<IResource> _workers = [];
+    private readonly List<FlusterBackend> _backends = [];
     private readonly ParameterResource _token;
     private readonly ParameterResource _publicKey;
 
@@ -22,24 +23,27 @@ public sealed class FlusterResource : Resource, IResourceWithConnectionString, I
     }
 
     /// <summary>
-    /// <c>Endpoint=http://localhost:…;Token=…;Namespace=default;ClusterKey=…</c>: the controller, a token of the role "service" that lasts
+    /// <c>Endpoint=http://localhost:…;Http=http://localhost:…;Token=…;Namespace=default;ClusterKey=…</c>: the controller, a token of the role "service" that lasts
     /// 30 days from the start of the AppHost, and the key that tokens are checked with.
     /// </summary>
     /// <exception cref="DistributedApplicationException">The cluster has no controller.</exception>
     public ReferenceExpression ConnectionStringExpression => Controller is { } controller
-        ? ReferenceExpression.Create($"Endpoint={new EndpointReference(controller, "grpc").Property(EndpointProperty.Url)};Token={_token};Namespace={ClusterKey.DefaultNamespace};ClusterKey={_publicKey}")
-        : throw new DistributedApplicationException($"'{Name}' has no controller that a service could be told of: call WithController before WithReference.");
+        ? ReferenceExpression.Create($"Endpoint={new EndpointReference(controller, "grpc").Property(EndpointProperty.Url)};Http={new EndpointReference(controller, "http").Property(EndpointProperty.Url)};Token={_token};Namespace={ClusterKey.DefaultNamespace};ClusterKey={_publicKey}")
+        : throw new DistributedApplicationException($"'{Name}' has no controller that a service could be told of: call WithWorkers, WithBackend or WithController before WithReference.");
 
     /// <summary>The controller, once it was named.</summary>
-    public ProjectResource? Controller { get; internal set; }
+    public IResourceWithEndpoints? Controller { get; internal set; }
 
     /// <summary>The workers.</summary>
-    public IReadOnlyList<ProjectResource> Workers => _workers;
+    public IReadOnlyList<IResource> Workers => _workers;
+
+    /// <summary>Where it gets machines from when its workers are not enough.</summary>
+    public IReadOnlyList<FlusterBackend> Backends => _backends;
 
     /// <summary>Where the cluster projects its endpoints; null for nowhere.</summary>
     public IResourceWithConnectionString? Registry { get; internal set; }
 
-    internal IResourceBuilder<ProjectResource>? ControllerBuilder { get; set; }
+    internal IResourceBuilder<IResourceWithEnvironment>? ControllerBuilder { get; set; }
 
     internal IResourceBuilder<IResourceWithConnectionString>? RegistryBuilder { get; set; }
 
@@ -47,5 +51,7 @@ public sealed class FlusterResource : Resource, IResourceWithConnectionString, I
 
     internal bool StartsFresh { get; set; }
 
-    internal void Add(ProjectResource worker) => _workers.Add(worker);
+    internal void Add(IResource worker) => _workers.Add(worker);
+
+    internal void Add(FlusterBackend backend) => _backends.Add(backend);
 }

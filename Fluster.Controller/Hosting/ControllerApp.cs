@@ -59,6 +59,7 @@ internal static class ControllerApp
 
         services.AddHostedService(provider => provider.GetRequiredService<ControllerRuntime>());
         services.AddHostedService<Upkeep>();
+        services.AddHostedService<VmShutdown>(); // after the runtime, and so asked to stop before it
         services.AddGrpc(grpc =>
         {
             grpc.Interceptors.Add<RejectionInterceptor>();

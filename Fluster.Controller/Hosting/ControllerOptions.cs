@@ -22,6 +22,12 @@ internal sealed class ControllerOptions
     /// <summary>Whether live jobs are killed, with the reason "shutdown", when the controller is asked to stop. Default: they go on.</summary>
     public bool KillJobsOnShutdown { get; set; }
 
+    /// <summary>
+    /// How long a controller that is asked to stop takes to see all machines of its backends gone, after it killed the jobs. What is there then
+    /// is named in its log. Default: 0, and machines stay for the next start.
+    /// </summary>
+    public TimeSpan ReleaseMachinesOnShutdown { get; set; }
+
     /// <summary>Room on the disk below which there are no new jobs and blobs, as a size. 0: all of it may be used. Default: 1g (and 5 % of the disk).</summary>
     public string DiskReserve { get; set; } = "1g";
 
@@ -113,6 +119,11 @@ internal sealed class ControllerOptionsRules : IValidateOptions<ControllerOption
         if (options.WorkerTokenLifetime < s_shortestWorkerToken)
         {
             problems.Add($"{ControllerOptions.Section}:WorkerTokenLifetime is {options.WorkerTokenLifetime}: it must be at least {s_shortestWorkerToken}.");
+        }
+
+        if (options.ReleaseMachinesOnShutdown < TimeSpan.Zero)
+        {
+            problems.Add($"{ControllerOptions.Section}:ReleaseMachinesOnShutdown is {options.ReleaseMachinesOnShutdown}: it is a time, or 0 for machines that stay.");
         }
 
         problems.AddRange(VmBackendOptions.ProblemsOf([.. options.Backends]));

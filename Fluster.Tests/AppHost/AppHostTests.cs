@@ -126,23 +126,6 @@ public class AppHostTests
         }
     }
 
-    [Fact]
-    public async Task Run_ServiceWithAReferenceToTheCluster_HostsAnActorThatTheCommandLineCalls()
-    {
-        using var directory = new TemporaryDirectory();
-        var context = directory.File("context.json");
-        await using var host = await AppHostProcess.StartGreeterAsync(directory.File("data"), context);
-
-        using var call = CliProcess.Start(context, "actor", "call", "greeter", "GreetAsync", "Ada");
-        using var methods = CliProcess.Start(context, "actor", "list", "greeter");
-
-        Assert.Equal((0, 0), (await call.ExitAsync(), await methods.ExitAsync()));
-        Assert.Equal("\"Hello, Ada!\"\n", call.Out);
-        Assert.StartsWith("GreetAsync(string name) -> string", methods.Out, StringComparison.Ordinal);
-        host.Signal(Interrupt);
-        Assert.Equal(0, await host.ExitCodeAsync());
-    }
-
     private static async Task<int> PidAsync(AppHostProcess host, CliProcess job, string name)
     {
         var match = Match.Empty;

@@ -173,6 +173,11 @@ public class ProjectGraphTests
             return true;
         }
 
+        if (IsProgramOfAUser(from) && from == $"{to}.AppHost")
+        {
+            return true; // it starts it
+        }
+
         var allowed = IsProgramOfAUser(from) ? s_forUsers : s_allowed.GetValueOrDefault(from, []);
         return allowed.Contains(to) || to.StartsWith("platform/Grpc", StringComparison.Ordinal) && allowed.Contains("platform/Grpc");
     }

@@ -49,14 +49,6 @@ internal sealed class AppHostProcess : IAsyncDisposable
         return StartedAsync(start);
     }
 
-    /// <summary>Starts the AppHost of Programs/GreeterAppHost: a cluster, and a service that hosts an actor in it.</summary>
-    public static Task<AppHostProcess> StartGreeterAsync(string dataDirectory, string contextFile)
-    {
-        var start = Start(Path.Combine("Fluster.Tests", "Programs", "GreeterAppHost"), byDotnetRun: false, [$"--data={dataDirectory}"]);
-        start.Environment[Cluster.FlusterEnvironment.ContextFile] = contextFile;
-        return StartedAsync(start);
-    }
-
     /// <summary>A directory to use as PATH, with only these programs of this machine.</summary>
     public static string PathOf(TemporaryDirectory directory, params string[] programs)
     {

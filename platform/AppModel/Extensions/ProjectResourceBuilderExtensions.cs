@@ -34,7 +34,7 @@ public static class ProjectResourceBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(projectPath);
-        return builder.Add(name, ProjectAtPath.Find(Path.GetFullPath(projectPath, builder.AppHostDirectory)), configure);
+        return builder.Add(name, ProjectAtPath.Find(Path.GetFullPath(projectPath, builder.AppHostDirectory), builder.AppHostAssembly), configure);
     }
 
     /// <summary>Runs the project several times. Default: once.</summary>

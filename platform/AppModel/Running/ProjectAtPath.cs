@@ -5,23 +5,26 @@ namespace Aspire.Hosting.Running;
 /// <summary>A project that was given by its path.</summary>
 internal sealed class ProjectAtPath : IProjectMetadata
 {
-    private ProjectAtPath(string projectPath) => ProjectPath = projectPath;
+    private ProjectAtPath(string projectPath, Assembly? appHost) => (ProjectPath, AppHost) = (projectPath, appHost);
 
     public string ProjectPath { get; }
 
+    /// <summary>The program that named it: what it was built into may be written there.</summary>
+    public Assembly? AppHost { get; }
+
     /// <summary>Finds the project file at a path, which may be that of its directory.</summary>
     /// <exception cref="DistributedApplicationException">There is no project, or there are several.</exception>
-    public static ProjectAtPath Find(string path)
+    public static ProjectAtPath Find(string path, Assembly? appHost)
     {
         if (File.Exists(path))
         {
-            return new ProjectAtPath(path);
+            return new ProjectAtPath(path, appHost);
         }
 
         string[] projects = Directory.Exists(path) ? Directory.GetFiles(path, "*.??proj") : [];
         return projects.Length switch
         {
-            1 => new ProjectAtPath(projects[0]),
+            1 => new ProjectAtPath(projects[0], appHost),
             0 => throw new DistributedApplicationException($"Project does not exist at path '{path}'."),
             _ => throw new DistributedApplicationException($"There are several projects in '{path}'; name one of them."),
         };
@@ -46,7 +49,7 @@ internal static class ProjectOutput
     }
 
     // The build of the AppHost wrote down, in the assembly where the metadata class is, what it built each project into.
-    private static string? Recorded(IProjectMetadata project) => project.GetType().Assembly
+    private static string? Recorded(IProjectMetadata project) => ((project as ProjectAtPath)?.AppHost ?? project.GetType().Assembly)
         .GetCustomAttributes<AssemblyMetadataAttribute>()
         .FirstOrDefault(attribute => attribute.Key == MetadataPrefix + project.ProjectPath)?.Value;
 
