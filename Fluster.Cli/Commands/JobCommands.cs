@@ -13,6 +13,7 @@ internal static class JobCommands
         List(),
         Show(),
         Explain(),
+        Trace(),
         Logs(),
         Wait(),
         Stop(),
@@ -126,6 +127,29 @@ internal static class JobCommands
             else
             {
                 ExplanationText.Show(explanation);
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Trace()
+    {
+        var job = JobArgument();
+        var command = new Command("trace", "Shows where the time of a job went: from its submit over the queue, its placement and its start to what it did, as a tree.") { job };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var client = FlusterCommand.Connect(parsed);
+            var id = await JobFinder.FindAsync(client, parsed.GetRequiredValue(job), cancellationToken);
+            var trace = await client.GetTraceAsync(id, cancellationToken);
+            if (FlusterCommand.IsJson(parsed))
+            {
+                Output.Json(TraceView.From(id, trace), ViewJson.Default.TraceView);
+            }
+            else
+            {
+                TraceText.Show(id, trace, TimeProvider.System.GetUtcNow());
             }
 
             return 0;

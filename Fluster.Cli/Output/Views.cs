@@ -239,6 +239,7 @@ internal sealed record EndpointChangeView(string Change, EndpointView Endpoint);
 [JsonSerializable(typeof(IReadOnlyList<StoppedWithinView>))]
 [JsonSerializable(typeof(JobView))]
 [JsonSerializable(typeof(ExplanationView))]
+[JsonSerializable(typeof(TraceView))]
 [JsonSerializable(typeof(IReadOnlyList<JobView>))]
 [JsonSerializable(typeof(IReadOnlyList<WorkerView>))]
 [JsonSerializable(typeof(VmListView))]

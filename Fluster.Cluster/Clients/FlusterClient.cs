@@ -170,6 +170,13 @@ public sealed class FlusterClient : IClusterController
     public Task<ReadOnlyMemory<byte>?> GetResultAsync(JobId job, int taskIndex, CancellationToken cancellationToken = default) =>
         _follower.GetResultAsync(job, taskIndex, cancellationToken);
 
+    /// <summary>The trace that the job is part of.</summary>
+    internal Task<V1.GetJobTraceResponse> GetTraceAsync(JobId job, CancellationToken cancellationToken)
+    {
+        var request = new V1.GetJobTraceRequest { JobId = job.ToString() };
+        return _calls.CallAsync((service, options) => service.GetJobTraceAsync(request, options), cancellationToken);
+    }
+
     /// <summary>The job when it has ended; on the way every change is observed.</summary>
     internal Task<JobStatus> WatchAsync(JobId job, Action<JobStatus> observe, CancellationToken cancellationToken) =>
         _follower.WaitAsync(job, Timeout.InfiniteTimeSpan, observe, cancellationToken);

@@ -48,6 +48,8 @@ internal static class ControllerApp
         services.AddSingleton(provider => LoopOf(provider, onFatal));
         services.AddSingleton(provider => new ArchiveReader(provider.GetRequiredService<OpenedCluster>().Directory.DatabasePath));
         services.AddSingleton(provider => new LogStore(DirectoryOf(provider)));
+        services.AddSingleton(provider => new SpanStore(DirectoryOf(provider), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SpanStore>>()));
+        services.AddSingleton(provider => new RootRate(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new BlobStore(DirectoryOf(provider), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new DiskSpace(DirectoryOf(provider), ByteSize.Parse(SettingsOf(provider).DiskReserve).Bytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => VmBackendOptions.Open(
@@ -92,7 +94,7 @@ internal static class ControllerApp
     private static readonly Type[] s_parts =
     [
         typeof(TokenVerifier), typeof(CallRates), typeof(TokenIssuer), typeof(AttemptSpecs),
-        typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(EndpointFeed), typeof(ActionLog), typeof(RuntimeListeners), typeof(ShutdownSignal),
+        typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(EndpointFeed), typeof(ActionLog), typeof(JobTracer), typeof(TraceCalls), typeof(RuntimeListeners), typeof(ShutdownSignal),
         typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),
         typeof(JobCalls), typeof(JobListing), typeof(LogCalls), typeof(BlobCalls), typeof(WorkerCalls), typeof(EndpointCalls), typeof(RegistrationCalls), typeof(EndpointWatchCalls), typeof(ActionCalls),

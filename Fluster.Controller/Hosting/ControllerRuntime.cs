@@ -185,12 +185,13 @@ internal sealed class ShutdownSignal : IDisposable
 
 /// <summary>Everything that sees each commit.</summary>
 internal sealed class RuntimeListeners(
-    SchedulerService scheduler, JobWatches watches, EndpointProjection projection, EndpointFeed feed, ActionLog actions, VmPlannerService machines) : ICommitListener
+    SchedulerService scheduler, JobWatches watches, EndpointProjection projection, EndpointFeed feed, ActionLog actions, VmPlannerService machines, JobTracer tracer) : ICommitListener
 {
     /// <summary>Fires at every commit.</summary>
     public Pulse Committed { get; } = new();
 
-    public IEnumerable<ICommitListener> All => [scheduler, watches, projection, feed, actions, machines, this];
+    /// <summary>In this order: who is told that a job has ended finds its spans.</summary>
+    public IEnumerable<ICommitListener> All => [tracer, scheduler, watches, projection, feed, actions, machines, this];
 
     public void OnCommitted(ClusterState state, Batch batch) => Committed.Fire();
 }

@@ -2,8 +2,8 @@ using System.Reflection;
 
 namespace Fluster.Controller;
 
-/// <summary>What is done now and then: old logs and unused blobs go, and once what the start left.</summary>
-internal sealed partial class Upkeep(LogStore logs, BlobCollector blobs, TimeProvider time, ILogger<Upkeep> logger) : BackgroundService
+/// <summary>What is done now and then: old logs, spans and unused blobs go, and once what the start left.</summary>
+internal sealed partial class Upkeep(LogStore logs, BlobCollector blobs, SpanStore spans, TimeProvider time, ILogger<Upkeep> logger) : BackgroundService
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMinutes(10);
 
@@ -22,6 +22,7 @@ internal sealed partial class Upkeep(LogStore logs, BlobCollector blobs, TimePro
         while (true)
         {
             await Task.Delay(s_interval, time, stoppingToken);
+            spans.Sweep();
             try
             {
                 var logBytes = logs.Sweep(time.GetUtcNow());

@@ -5,7 +5,7 @@ namespace Fluster.Controller;
 /// <summary>The controller's RPCs: who calls, then the calls of one subject.</summary>
 internal sealed class ControllerService(
     JobCalls jobs, JobListing listing, LogCalls logs, BlobCalls blobs, WorkerCalls workers, EndpointCalls endpoints, RegistrationCalls registrations, EndpointWatchCalls endpointWatches, ActionCalls actions,
-    ClusterCalls cluster, TrustCalls trust, VmCalls vms, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
+    ClusterCalls cluster, TrustCalls trust, VmCalls vms, TraceCalls traces, ShutdownSignal shutdown) : V1.ControllerService.ControllerServiceBase
 {
     public override Task<V1.LaunchJobResponse> LaunchJob(V1.LaunchJobRequest request, ServerCallContext context) =>
         jobs.LaunchAsync(CallerOf(context), request, context.CancellationToken);
@@ -33,6 +33,9 @@ internal sealed class ControllerService(
 
     public override Task<V1.ExplainJobResponse> ExplainJob(V1.ExplainJobRequest request, ServerCallContext context) =>
         Task.FromResult(jobs.Explain(CallerOf(context), request));
+
+    public override Task<V1.GetJobTraceResponse> GetJobTrace(V1.GetJobTraceRequest request, ServerCallContext context) =>
+        traces.GetAsync(CallerOf(context), request, context.CancellationToken);
 
     public override Task<V1.HasBlobsResponse> HasBlobs(V1.HasBlobsRequest request, ServerCallContext context) =>
         Task.FromResult(blobs.Has(request));

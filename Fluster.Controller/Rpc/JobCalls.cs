@@ -4,7 +4,7 @@ using Grpc.Core;
 namespace Fluster.Controller;
 
 /// <summary>The calls about jobs: each reads the request, applies one input or reads the state, and answers.</summary>
-internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watches, BlobChecks blobs, DiskSpace disk, ShutdownSignal shutdown)
+internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watches, BlobChecks blobs, DiskSpace disk, RootRate traces, TimeProvider time, ShutdownSignal shutdown)
 {
     /// <summary>A watcher is sent the tasks with every change up to so many; of larger jobs, only with the last message.</summary>
     private const int MostTasksWatched = 100;
@@ -13,6 +13,7 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
 
     public async Task<V1.LaunchJobResponse> LaunchAsync(Caller caller, V1.LaunchJobRequest request, CancellationToken cancellationToken)
     {
+        var receivedAt = time.GetUtcNow();
         if (LaunchRules.Problem(request) is { } problem)
         {
             throw new RpcException(new Status(StatusCode.InvalidArgument, problem));
@@ -39,7 +40,7 @@ internal sealed class JobCalls(ClusterLoop loop, JobInfos infos, JobWatches watc
         }
 
         var input = new ClusterInput.SubmitJob(
-            id, request.RequestId, @namespace, LaunchRules.TermsOf(spec), spec.ToByteArray(), LaunchRules.Serialize(request.Trace), fence);
+            id, request.RequestId, @namespace, LaunchRules.TermsOf(spec), spec.ToByteArray(), JobTrace.Begin(request.Trace, receivedAt, traces), fence);
         var result = await loop.SubmitAsync(input, cancellationToken);
         var state = loop.Current;
         return new V1.LaunchJobResponse { Job = infos.Of(state, state.Jobs.Find(result.Subject)!, withTasks: false), Existed = result.Existed };

@@ -1,5 +1,4 @@
 using System.Text;
-using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 
@@ -66,8 +65,6 @@ internal static class LaunchRules
 
     /// <summary>Whether an id looks like one that a client made: a child's, or a name with its random suffix.</summary>
     public static bool IsMadeByClient(JobId id) => id.Parent is not null || id.LastPart is { Length: > SuffixLength } part && HasSuffix(part);
-
-    public static byte[] Serialize(V1.TraceContext? trace) => trace?.ToByteArray() ?? [];
 
     /// <summary>A TPU slice of several machines has a task on each; the replicas of such a job are slices.</summary>
     private static int SliceSizeOf(V1.JobSpec spec) => TpuTopology.Find(spec.Resources?.Device?.Tpu?.Variant)?.Vms ?? 1;

@@ -7,7 +7,7 @@ namespace Fluster.Controller;
 
 /// <summary>The calls of workers, and about them.</summary>
 internal sealed partial class WorkerCalls(
-    ClusterLoop loop, WorkerLinks links, WorkerAdmission admission, AttemptSpecs specs, TokenIssuer tokens, IOptions<ControllerOptions> options, TimeProvider time, ILogger<WorkerCalls> logger)
+    ClusterLoop loop, WorkerLinks links, WorkerAdmission admission, AttemptSpecs specs, TokenIssuer tokens, JobTracer tracer, IOptions<ControllerOptions> options, TimeProvider time, ILogger<WorkerCalls> logger)
 {
     private static readonly TimeSpan s_helloTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_longestReportInterval = TimeSpan.FromSeconds(5);
@@ -29,7 +29,7 @@ internal sealed partial class WorkerCalls(
 
         var result = await GreetAsync(new ClusterInput.Hello(worker, hello.Incarnation, TraitsOf(hello.Capabilities), [.. holdings], hello.Link, caller.Pass), cancellationToken);
         using var connection = new WorkerConnection(
-            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, new TokenRenewal(() => TokenFor(worker, caller), tokens.WorkerLifetime, time), time);
+            result.Subject, hello.Incarnation, new DesiredSet(result.Subject, hello.Incarnation, specs.Of), loop, links, new TokenRenewal(() => TokenFor(worker, caller), tokens.WorkerLifetime, time), tracer, time);
         connection.Greeted(holdings);
         links.Attach(connection);
         Log.Came(logger, worker, hello.Incarnation, holdings.Count);

@@ -4,7 +4,7 @@ namespace Fluster.Controller;
 
 /// <summary>One open link of a worker: applies what it reports, and sends what it is to hold whenever that changes.</summary>
 internal sealed class WorkerConnection(
-    long workerUid, ulong incarnation, DesiredSet desired, ClusterLoop loop, WorkerLinks links, TokenRenewal renewal, TimeProvider time) : IDisposable
+    long workerUid, ulong incarnation, DesiredSet desired, ClusterLoop loop, WorkerLinks links, TokenRenewal renewal, JobTracer tracer, TimeProvider time) : IDisposable
 {
     /// <summary>A complete set goes out so often, whether anything changed or not.</summary>
     private static readonly TimeSpan s_completeInterval = TimeSpan.FromSeconds(30);
@@ -88,8 +88,10 @@ internal sealed class WorkerConnection(
 
             var answer = _answerDue;
             _answerDue = false;
-            if (desired.Next(loop.Current, complete, links.NextVersion, answer) is { } frame)
+            var state = loop.Current;
+            if (desired.Next(state, complete, links.NextVersion, answer) is { } frame)
             {
+                tracer.Sent(state, frame);
                 await frames.WriteAsync(new V1.WorkerLinkResponse { Desired = frame }, cancellationToken);
             }
 

@@ -16,6 +16,7 @@ internal sealed partial class SchedulerService(
     private HashSet<long> _changed = [];
     private volatile Dictionary<long, Reservation> _reservations = [];
     private long _nextDue = long.MaxValue;
+    private long _passStartedAt; // ticks
 
     public void OnCommitted(ClusterState state, Batch batch)
     {
@@ -45,6 +46,9 @@ internal sealed partial class SchedulerService(
 
     /// <summary>A worker can be reached again, or takes work again.</summary>
     public void WorkersChanged() => _signal.Set();
+
+    /// <summary>When the present pass began, or the last one.</summary>
+    public DateTimeOffset PassStartedAt => new(Interlocked.Read(ref _passStartedAt), TimeSpan.Zero);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -76,6 +80,7 @@ internal sealed partial class SchedulerService(
 
     private async Task PassAsync(Scheduler scheduler, CancellationToken cancellationToken)
     {
+        Interlocked.Exchange(ref _passStartedAt, time.GetUtcNow().UtcTicks);
         HashSet<long> changed;
         lock (_gate)
         {

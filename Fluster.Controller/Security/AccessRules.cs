@@ -25,6 +25,7 @@ internal static class AccessRules
         [Service + "GetResult"] = s_users,
         [Service + "StreamLogs"] = s_users,
         [Service + "ExplainJob"] = s_users,
+        [Service + "GetJobTrace"] = s_users,
         [Service + "HasBlobs"] = s_everybody,
         [Service + "UploadBlobs"] = s_everybody,
         [Service + "GetBlob"] = s_everybody,

@@ -35,7 +35,7 @@ public class WorkerLinkTests
     [Fact]
     public void Link_ClosedAfterItsEnd_StaysEnded()
     {
-        var link = new WorkerConnection(1, 1, null!, null!, null!, null!, TimeProvider.System);
+        var link = new WorkerConnection(1, 1, null!, null!, null!, null!, null!, TimeProvider.System);
         link.Dispose();
 
         link.Close();

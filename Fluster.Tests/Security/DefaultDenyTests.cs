@@ -51,6 +51,7 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
         [Controller + "GetBlob"] = Everybody,
         [Controller + "GetClusterStatus"] = Users,
         [Controller + "GetJobStatus"] = Users,
+        [Controller + "GetJobTrace"] = Users,
         [Controller + "GetResult"] = Users,
         [Controller + "HasBlobs"] = Everybody,
         [Controller + "LaunchJob"] = Users,

@@ -131,6 +131,11 @@ internal sealed class ScriptedController : V1.ControllerService.ControllerServic
         return Task.FromResult(new V1.ListJobsResponse { Jobs = { _newest.Reverse().Select(job => job.Info) } });
     }
 
+    /// <summary>What it answers about the trace of any job.</summary>
+    public V1.GetJobTraceResponse Trace { get; set; } = new();
+
+    public override Task<V1.GetJobTraceResponse> GetJobTrace(V1.GetJobTraceRequest request, ServerCallContext context) => Task.FromResult(Trace);
+
     public override Task<V1.ListWorkersResponse> ListWorkers(V1.ListWorkersRequest request, ServerCallContext context)
     {
         Check(context);
