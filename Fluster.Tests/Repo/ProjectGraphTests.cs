@@ -29,7 +29,8 @@ public class ProjectGraphTests
         ["platform/Grpc.Core.Api"] = [],
         ["platform/Grpc.Net.Common"] = ["platform/Grpc"],
         ["platform/Grpc.Services"] = ["platform/Grpc"],
-        ["platform/AppModel"] = [],
+        ["platform/AppModel"] = ["platform/AppModel.Pages"],
+        ["platform/AppModel.Pages"] = [],
     };
 
     /// <summary>Projects that are run, not referenced, by others: built before them, without an assembly reference.</summary>

@@ -12,6 +12,7 @@ internal sealed class AppHostProcess : IAsyncDisposable
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(120);
 
     private readonly Process _process;
+    private readonly TemporaryDirectory _home = new();
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<string> _lines = [];
     private readonly Task _reading;
@@ -20,6 +21,7 @@ internal sealed class AppHostProcess : IAsyncDisposable
     {
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
+        start.Environment.TryAdd("ASPIRE_HOME", _home.Path); // what its dashboard keeps is not the user's
         _process = Process.Start(start)!;
         _reading = Task.WhenAll(ReadAsync(_process.StandardOutput), ReadAsync(_process.StandardError));
         _ = _reading.ContinueWith(
@@ -102,6 +104,7 @@ internal sealed class AppHostProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+        _home.Dispose();
     }
 
     private static ProcessStartInfo Start(string project, bool byDotnetRun, string[] arguments)

@@ -1,5 +1,6 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Dashboard;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Fluster.Tests;
@@ -10,15 +11,37 @@ internal sealed class TestApplication : IAsyncDisposable
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private DistributedApplication? _application;
+    private bool _keepsDirectory;
 
     public TestApplication(params string[] args)
+        : this(System.IO.Directory.CreateTempSubdirectory("appmodel-").FullName, hasDashboard: false, args)
     {
-        Directory = System.IO.Directory.CreateTempSubdirectory("appmodel-").FullName;
-        Builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions { Args = args, ProjectDirectory = Directory });
+    }
+
+    private TestApplication(string directory, bool hasDashboard, string[] args)
+    {
+        Directory = directory;
+        Builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions { Args = hasDashboard ? [$"--ASPIRE_HOME={directory}/home", .. args] : args, ProjectDirectory = Directory });
+        if (!hasDashboard)
+        {
+            Builder.Services.AddSingleton(DashboardOptions.Off);
+        }
     }
 
     /// <summary>An application whose endpoints have ports of their own, also those that projects give: others run beside it.</summary>
     public static TestApplication WithOwnPorts(params string[] args) => new([$"--{Aspire.Hosting.Running.EndpointAllocator.RandomizePorts}=true", .. args]);
+
+    /// <summary>An application with a dashboard, in a directory that stays when it ends: another one there is a restart of the AppHost.</summary>
+    public static TestApplication WithDashboard(TemporaryDirectory directory, params string[] args) =>
+        new(directory.Path, hasDashboard: true, [$"--{Aspire.Hosting.Running.EndpointAllocator.RandomizePorts}=true", .. args]) { _keepsDirectory = true };
+
+    /// <summary>The link that logs in to its dashboard.</summary>
+    public async Task<Uri> LoginLinkAsync()
+    {
+        var dashboard = Running.Services.GetRequiredService<DashboardServer>();
+        Assert.NotNull(await dashboard.Otlp.WaitAsync(Limit));
+        return dashboard.LoginLink!;
+    }
 
     public string Directory { get; }
 
@@ -115,6 +138,9 @@ internal sealed class TestApplication : IAsyncDisposable
             await _application.DisposeAsync();
         }
 
-        System.IO.Directory.Delete(Directory, recursive: true);
+        if (!_keepsDirectory)
+        {
+            System.IO.Directory.Delete(Directory, recursive: true);
+        }
     }
 }

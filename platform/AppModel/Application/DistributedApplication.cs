@@ -73,8 +73,10 @@ public class DistributedApplication : IHost, IAsyncDisposable
             var lifetime = Services.GetRequiredService<IHostApplicationLifetime>();
             using var signals = new StopSignals(lifetime);
             Services.GetRequiredService<ConsoleBoard>().Open();
+            var announcement = Services.GetRequiredService<StartAnnouncement>();
+            announcement.SayStarting();
             await StartAsync(cancellationToken);
-            Services.GetRequiredService<StartAnnouncement>().Begin(lifetime.ApplicationStopping);
+            announcement.Begin(lifetime.ApplicationStopping);
             await WaitForShutdownAsync(lifetime, cancellationToken);
             await StopAsync(CancellationToken.None);
         }

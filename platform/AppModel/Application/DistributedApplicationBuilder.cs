@@ -1,5 +1,6 @@
 using System.Reflection;
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Dashboard;
 using Aspire.Hosting.Eventing;
 using Aspire.Hosting.Running;
 using Aspire.Hosting.Testing;
@@ -49,6 +50,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         // Stopping takes as long as the slowest resource's grace, one after another along the dependencies.
         Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMinutes(1));
         _host.Logging.ClearProviders();
+        Services.AddSingleton(new AppHostIdentity(_host.Environment.ApplicationName, AppHostDirectory, AppHostPath));
         Services.AddAppModel(_resources, Eventing, ExecutionContext, options);
     }
 

@@ -9,11 +9,16 @@ namespace Aspire.Hosting.ApplicationModel;
 /// <summary>A line that a resource wrote.</summary>
 public readonly record struct LogLine(int LineNumber, string Content, bool IsErrorMessage);
 
-/// <summary>Keeps what resources write on their consoles, and what the application model has to say about them.</summary>
+/// <summary>Whether anybody watches the console of a resource.</summary>
+public readonly record struct LogSubscriber(string Name, bool AnySubscribers);
+
+/// <summary>Keeps what resources write on their consoles, and what the application model has to say about them: the newest 10,000 lines of each.</summary>
 public class ResourceLoggerService : IDisposable
 {
     private readonly ConcurrentDictionary<string, ConsoleLog> _logs = new(StringComparer.OrdinalIgnoreCase);
     private readonly Action<string, string, bool> _onLine;
+    private readonly Lock _lock = new();
+    private readonly List<Channel<LogSubscriber>> _observers = [];
 
     internal ResourceLoggerService(Action<string, string, bool> onLine) => _onLine = onLine;
 
@@ -23,20 +28,46 @@ public class ResourceLoggerService : IDisposable
     /// <summary>Writes to the console of a resource or of one of its processes.</summary>
     public ILogger GetLogger(string resourceName) => new ResourceLogger(this, [resourceName]);
 
-    /// <summary>The lines so far and every later one, until the console is closed.</summary>
-    public IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(IResource resource) => WatchAsync(resource.InstanceIds()[0]);
+    /// <summary>The lines so far of all processes of a resource and every later one, until the consoles are closed.</summary>
+    public IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(IResource resource) => WatchAsync(resource.InstanceIds());
 
     /// <summary>The lines so far and every later one, until the console is closed.</summary>
-    public IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(string resourceName) => Log(resourceName).WatchAsync();
+    public IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(string resourceName) => WatchAsync([resourceName]);
+
+    /// <summary>The lines so far of all processes of a resource.</summary>
+    public IAsyncEnumerable<IReadOnlyList<LogLine>> GetAllAsync(IResource resource) => GetAllAsync(resource.InstanceIds());
 
     /// <summary>The lines so far.</summary>
-    public IAsyncEnumerable<IReadOnlyList<LogLine>> GetAllAsync(IResource resource) => GetAllAsync(resource.InstanceIds()[0]);
+    public IAsyncEnumerable<IReadOnlyList<LogLine>> GetAllAsync(string resourceName) => GetAllAsync([resourceName]);
 
-    /// <summary>The lines so far.</summary>
-    public async IAsyncEnumerable<IReadOnlyList<LogLine>> GetAllAsync(string resourceName)
+    /// <summary>Says which consoles are watched, and every change of that.</summary>
+    public async IAsyncEnumerable<LogSubscriber> WatchAnySubscribersAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        await Task.CompletedTask;
-        yield return Log(resourceName).Lines;
+        var channel = Channel.CreateUnbounded<LogSubscriber>(new UnboundedChannelOptions { SingleReader = true });
+        lock (_lock)
+        {
+            foreach (var (name, _) in _logs.Where(log => log.Value.IsWatched))
+            {
+                channel.Writer.TryWrite(new LogSubscriber(name, AnySubscribers: true));
+            }
+
+            _observers.Add(channel);
+        }
+
+        try
+        {
+            await foreach (var change in channel.Reader.ReadAllAsync(cancellationToken))
+            {
+                yield return change;
+            }
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _observers.Remove(channel);
+            }
+        }
     }
 
     /// <summary>Closes a console: who watches comes to an end.</summary>
@@ -62,109 +93,72 @@ public class ResourceLoggerService : IDisposable
             log.Complete();
         }
 
+        lock (_lock)
+        {
+            _observers.ForEach(observer => observer.Writer.TryComplete());
+        }
+
         GC.SuppressFinalize(this);
     }
 
     internal void Append(string resourceId, string line, bool isError)
     {
+        _onLine(resourceId, line, isError); // first: whoever sees a line finds it everywhere
         Log(resourceId).Append(line, isError);
-        _onLine(resourceId, line, isError);
     }
 
     private ConsoleLog Log(string id) => _logs.GetOrAdd(id, static _ => new ConsoleLog());
 
-    /// <summary>The newest lines of one console.</summary>
-    private sealed class ConsoleLog
+    private async IAsyncEnumerable<IReadOnlyList<LogLine>> GetAllAsync(IReadOnlyList<string> ids)
     {
-        private const int MostLines = 10_000;
-
-        private readonly Lock _lock = new();
-        private readonly Queue<LogLine> _lines = new();
-        private readonly List<Channel<LogLine>> _watchers = [];
-        private int _count;
-
-        public IReadOnlyList<LogLine> Lines
+        await Task.CompletedTask;
+        foreach (var id in ids)
         {
-            get
-            {
-                lock (_lock)
-                {
-                    return [.. _lines];
-                }
-            }
+            yield return Log(id).Lines;
+        }
+    }
+
+    private async IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(IReadOnlyList<string> ids, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var watcher = new ConsoleWatcher(ids.Count);
+        foreach (var id in ids)
+        {
+            Watch(id, log => log.Attach(watcher));
         }
 
-        public void Append(string text, bool isError)
+        try
         {
-            lock (_lock)
+            while (await watcher.Lines.WaitToReadAsync(cancellationToken))
             {
-                var line = new LogLine(++_count, text, isError);
-                _lines.Enqueue(line);
-                if (_lines.Count > MostLines)
+                var batch = new List<LogLine>();
+                while (watcher.Lines.TryRead(out var line))
                 {
-                    _lines.Dequeue();
+                    batch.Add(line);
                 }
 
-                foreach (var watcher in _watchers)
-                {
-                    watcher.Writer.TryWrite(line);
-                }
+                yield return batch;
             }
         }
-
-        public void Clear()
+        finally
         {
-            lock (_lock)
+            foreach (var id in ids)
             {
-                _lines.Clear();
+                Watch(id, log => log.Detach(watcher));
             }
         }
+    }
 
-        public void Complete()
+    /// <summary>Does something by which a console may become watched or cease to be, and tells of it.</summary>
+    private void Watch(string id, Action<ConsoleLog> change)
+    {
+        lock (_lock)
         {
-            lock (_lock)
+            var log = Log(id);
+            var before = log.IsWatched;
+            change(log);
+            if (log.IsWatched is var after && after != before)
             {
-                foreach (var watcher in _watchers)
-                {
-                    watcher.Writer.TryComplete();
-                }
-
-                _watchers.Clear();
-            }
-        }
-
-        public async IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
-        {
-            var channel = Channel.CreateUnbounded<LogLine>(new UnboundedChannelOptions { SingleReader = true });
-            lock (_lock)
-            {
-                foreach (var line in _lines)
-                {
-                    channel.Writer.TryWrite(line);
-                }
-
-                _watchers.Add(channel);
-            }
-
-            try
-            {
-                while (await channel.Reader.WaitToReadAsync(cancellationToken))
-                {
-                    var batch = new List<LogLine>();
-                    while (channel.Reader.TryRead(out var line))
-                    {
-                        batch.Add(line);
-                    }
-
-                    yield return batch;
-                }
-            }
-            finally
-            {
-                lock (_lock)
-                {
-                    _watchers.Remove(channel);
-                }
+                _observers.ForEach(observer => observer.Writer.TryWrite(new LogSubscriber(id, after)));
             }
         }
     }

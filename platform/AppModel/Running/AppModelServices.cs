@@ -1,5 +1,7 @@
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Dashboard;
 using Aspire.Hosting.Eventing;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -34,7 +36,12 @@ internal static class AppModelServices
         services.AddSingleton(provider =>
         {
             var board = provider.GetRequiredService<ConsoleBoard>();
-            return new ResourceLoggerService((id, line, _) => board.WriteLine(id, line));
+            var feed = provider.GetRequiredService<ConsoleFeed>();
+            return new ResourceLoggerService((id, line, isError) =>
+            {
+                board.WriteLine(id, line);
+                feed.Append(id, line, isError);
+            });
         });
         services.AddSingleton(provider => new ResourceCommandService(provider.GetRequiredService<Orchestrator>));
         services.AddSingleton<HealthClient>();
@@ -53,6 +60,7 @@ internal static class AppModelServices
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<RunTimes>(),
             provider.GetRequiredService<ILogger<ResourceRun>>()));
+        services.AddDashboard(options);
         services.AddSingleton(provider => new Orchestrator(
             provider.GetRequiredService<DistributedApplicationModel>(),
             provider.GetRequiredService<RunServices>(),
@@ -60,5 +68,20 @@ internal static class AppModelServices
             provider.GetRequiredService<HealthMonitor>(),
             provider.GetRequiredService<IOptions<HealthCheckServiceOptions>>()));
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<Orchestrator>());
+    }
+
+    private static void AddDashboard(this IServiceCollection services, DistributedApplicationOptions options)
+    {
+        services.AddSingleton(provider => DashboardOptions.From(options, provider.GetRequiredService<IConfiguration>()));
+        services.AddSingleton<ConsoleFeed>();
+        services.AddSingleton<ILoggerProvider, AppHostLogProvider>();
+        services.AddSingleton<RunArchive>();
+        services.AddSingleton<SecretFinder>();
+        services.AddSingleton<ResourceBoard>();
+        services.AddSingleton<CommandDesk>();
+        services.AddSingleton<DashboardParts>();
+        services.AddSingleton<DashboardServer>();
+        // Before the resources: it is there when they start, and until they have ended.
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<DashboardServer>());
     }
 }

@@ -72,6 +72,7 @@ internal sealed class LaunchPlanner(ContainerEngine engine, EnvironmentComposer 
             Arguments = [assembly, .. composition.Arguments],
             WorkingDirectory = Path.GetDirectoryName(metadata.ProjectPath)!,
             Environment = environment,
+            GivenVariables = composition.Variables.Keys,
         };
     }
 
@@ -89,6 +90,7 @@ internal sealed class LaunchPlanner(ContainerEngine engine, EnvironmentComposer 
             Arguments = composition.Arguments,
             WorkingDirectory = executable.WorkingDirectory,
             Environment = environment,
+            GivenVariables = composition.Variables.Keys,
         };
     }
 
@@ -104,6 +106,7 @@ internal sealed class LaunchPlanner(ContainerEngine engine, EnvironmentComposer 
                 Arguments = [.. RedisLaunchAnnotation.Arguments, .. composition.Arguments],
                 WorkingDirectory = Path.GetTempPath(),
                 Environment = environment,
+                GivenVariables = composition.Variables.Keys,
                 Input = await redis.ProgramInputAsync(cancellationToken),
             };
         }
@@ -117,6 +120,7 @@ internal sealed class LaunchPlanner(ContainerEngine engine, EnvironmentComposer 
             Arguments = [.. ContainerEngine.RunArguments(container, id, composition.Variables.Keys, input: redis is not null), .. image, .. composition.Arguments],
             WorkingDirectory = Path.GetTempPath(),
             Environment = environment,
+            GivenVariables = composition.Variables.Keys,
             Input = redis is null ? null : await redis.ContainerInputAsync(cancellationToken),
             Container = (program, id),
         };

@@ -13,6 +13,9 @@ internal sealed record LaunchSpec
     /// <summary>The whole environment.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
+    /// <summary>Those of its variables that the application model gives; the others are the AppHost's own.</summary>
+    public required IEnumerable<string> GivenVariables { get; init; }
+
     /// <summary>What the program is told on its standard input; null for nothing.</summary>
     public string? Input { get; init; }
 

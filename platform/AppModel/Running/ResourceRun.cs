@@ -161,7 +161,7 @@ internal sealed partial class ResourceRun(IResource resource, string id, RunServ
             HealthReports = resource.UnknownHealth(),
             Urls = [.. resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint => endpoint.AllocatedEndpoint is not null)
                 .Select(endpoint => new UrlSnapshot(endpoint.Name, endpoint.AllocatedEndpoint!.UriString, IsInternal: false))],
-            EnvironmentVariables = [.. spec.Environment.Select(variable => new EnvironmentVariableSnapshot(variable.Key, variable.Value, IsFromSpec: true))],
+            EnvironmentVariables = [.. spec.Environment.Select(variable => new EnvironmentVariableSnapshot(variable.Key, variable.Value, IsFromSpec: spec.GivenVariables.Contains(variable.Key)))],
             Properties =
             [
                 .. snapshot.Properties.Where(property => property.Name is not "executable.pid" and not "reason"),

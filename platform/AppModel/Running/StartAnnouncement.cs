@@ -10,10 +10,18 @@ internal sealed partial class StartAnnouncement(
     ResourceNotificationService notifications,
     IDistributedApplicationEventing eventing,
     IServiceProvider services,
+    Dashboard.AppHostIdentity identity,
     ILogger<DistributedApplication> logger,
     TimeProvider time)
 {
     private static readonly TimeSpan s_impatience = TimeSpan.FromSeconds(30);
+
+    /// <summary>What tools look for, in Aspire's words.</summary>
+    public void SayStarting()
+    {
+        Log.Starting(logger);
+        Log.Directory(logger, identity.Directory);
+    }
 
     public void Begin(CancellationToken stopping) => _ = AnnounceAsync(stopping);
 
@@ -62,6 +70,12 @@ internal sealed partial class StartAnnouncement(
 
     private static partial class Log
     {
+        [LoggerMessage(618, LogLevel.Information, "Distributed application starting.")]
+        public static partial void Starting(ILogger logger);
+
+        [LoggerMessage(619, LogLevel.Information, "Application host directory is: {Directory}")]
+        public static partial void Directory(ILogger logger, string directory);
+
         [LoggerMessage(620, LogLevel.Information, "Distributed application started. Press Ctrl+C to shut down.")]
         public static partial void Started(ILogger logger);
 
