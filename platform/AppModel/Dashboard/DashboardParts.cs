@@ -5,13 +5,18 @@ using Aspire.Hosting.ApplicationModel;
 namespace Aspire.Hosting.Dashboard;
 
 /// <summary>What the dashboard shows and does, whoever serves it.</summary>
-internal sealed class DashboardParts(DistributedApplicationModel model, ResourceBoard resources, CommandDesk commands, RunArchive runs, TimeProvider time) : IDisposable
+internal sealed class DashboardParts(
+    DistributedApplicationModel model, ResourceBoard resources, CommandDesk commands, TelemetryFeed telemetry, RunArchive runs, SourceNames names, TimeProvider time) : IAsyncDisposable
 {
     private HostDirectory? _directory;
 
     public DistributedApplicationModel Model => model;
 
+    public SourceNames Names => names;
+
     public RunArchive Runs => runs;
+
+    public TelemetryFeed Telemetry => telemetry;
 
     public ResourceBoard Resources => resources;
 
@@ -24,7 +29,8 @@ internal sealed class DashboardParts(DistributedApplicationModel model, Resource
     {
         try
         {
-            _directory = HostDirectory.Open(options.Home, identity.Path);
+            _directory ??= HostDirectory.Open(options.Home, identity.Path);
+            runs.Open(_directory);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -37,5 +43,9 @@ internal sealed class DashboardParts(DistributedApplicationModel model, Resource
             Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_directory?.Path ?? identity.Path)))[..8]);
     }
 
-    public void Dispose() => _directory?.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        await runs.DisposeAsync();
+        _directory?.Dispose();
+    }
 }

@@ -61,7 +61,7 @@ internal sealed partial class DashboardServer(
         {
             _isDisposed = true;
             await StopAsync(CancellationToken.None);
-            parts.Dispose();
+            await parts.DisposeAsync();
         }
     }
 

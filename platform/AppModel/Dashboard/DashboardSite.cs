@@ -80,11 +80,13 @@ internal sealed class DashboardSite : IAsyncDisposable
     private static void Map(WebApplication app, BrowserLogin? login, AppHostIdentity identity, KeptSecrets kept, DashboardParts parts)
     {
         var pages = new PageWriter(app.Services, app.Services.GetRequiredService<ILoggerFactory>());
-        var frames = new Frames(identity.Name, login is not null, pages);
+        var frames = new Frames(identity.Name, login is not null, parts.Runs, pages);
         DashboardAssets.Map(app);
         new LoginPages(login, pages, identity.Name).Map(app);
         new ResourcePages(parts.Resources, parts.Commands, pages, frames).Map(app);
-        new ConsolePages(parts.Runs, parts.Model, pages, frames).Map(app);
+        new ConsolePages(parts.Runs, parts.Model, parts.Names, pages, frames).Map(app);
+        new TelemetryPages(parts.Runs, pages, frames).Map(app);
+        new OtlpReceiver(parts.Telemetry, kept.OtlpApiKey).Map(app);
         app.MapFallback(async context =>
         {
             var answer = await frames.MissingAsync(context, $"There is no page {context.Request.Path}.");
@@ -96,6 +98,5 @@ internal sealed class DashboardSite : IAsyncDisposable
     private static string Readable(string address) => address
         .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal)
         .Replace("://[::]", "://localhost", StringComparison.Ordinal)
-        .Replace("://127.0.0.1", "://localhost", StringComparison.Ordinal)
         .TrimEnd('/');
 }

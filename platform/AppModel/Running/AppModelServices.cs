@@ -75,6 +75,8 @@ internal static class AppModelServices
         services.AddSingleton(provider => DashboardOptions.From(options, provider.GetRequiredService<IConfiguration>()));
         services.AddSingleton<ConsoleFeed>();
         services.AddSingleton<ILoggerProvider, AppHostLogProvider>();
+        services.AddSingleton<TelemetryFeed>();
+        services.AddSingleton<SourceNames>();
         services.AddSingleton<RunArchive>();
         services.AddSingleton<SecretFinder>();
         services.AddSingleton<ResourceBoard>();

@@ -14,7 +14,7 @@ internal static class ProjectDefaults
         var settings = metadata.LaunchSettings ?? LaunchSettingsFile.Read(metadata.ProjectPath);
         var profile = LaunchSettingsFile.Pick(settings, options, configuration, name);
 
-        resource.WithEnvironment(context => AddTelemetry(context, name, configuration));
+        resource.WithEnvironment(context => Dashboard.TelemetryVariables.AddAsync(context, configuration));
         if (profile is { } picked)
         {
             resource.WithAnnotation(new LaunchProfileAnnotation(picked.Name));
@@ -70,20 +70,6 @@ internal static class ProjectDefaults
         }
 
         static string Listen(EndpointAnnotation endpoint) => $"{endpoint.UriScheme}://{endpoint.TargetHost}:{endpoint.ListeningPort}";
-    }
-
-    private static void AddTelemetry(EnvironmentCallbackContext context, string resource, ConfigurationManager configuration)
-    {
-        var variables = context.EnvironmentVariables;
-        variables["LOGGING__CONSOLE__FORMATTERNAME"] = "simple";
-        variables["OTEL_SERVICE_NAME"] = resource;
-        var grpc = configuration["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"];
-        var http = configuration["ASPIRE_DASHBOARD_OTLP_HTTP_ENDPOINT_URL"];
-        if ((grpc ?? http) is { Length: > 0 } endpoint)
-        {
-            variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint;
-            variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = grpc is not null ? "grpc" : "http/protobuf";
-        }
     }
 
     private static List<EndpointAnnotation> KestrelEndpoints(string projectPath, string environment)

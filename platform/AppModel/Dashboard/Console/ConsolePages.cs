@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http;
 namespace Aspire.Hosting.Dashboard;
 
 /// <summary>What resources print: of one or of all, searched, followed, downloaded.</summary>
-internal sealed class ConsolePages(RunArchive runs, DistributedApplicationModel model, PageWriter pages, Frames frames)
+internal sealed class ConsolePages(RunArchive runs, DistributedApplicationModel model, SourceNames names, PageWriter pages, Frames frames)
 {
     private const string All = "all";
 
@@ -83,19 +83,14 @@ internal sealed class ConsolePages(RunArchive runs, DistributedApplicationModel 
 
     private List<ConsoleChoice> Choices(RunData run, string chosen)
     {
-        // The ids of processes are new in every run; those of this run are shown by the name of their resource where it has one process.
-        var names = model.Resources.Where(resource => resource.InstanceIds().Count == 1).ToDictionary(resource => resource.InstanceIds()[0], resource => resource.Name, StringComparer.OrdinalIgnoreCase);
-        var choices = run.Consoles.Sources.Select(source => names.GetValueOrDefault(source, source)).Append(chosen).Where(name => name.Length > 0)
+        var choices = run.Consoles.Sources.Select(names.Of).Append(chosen).Where(name => name.Length > 0)
             .Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase).Select(name => new ConsoleChoice(name, name)).ToList();
         choices.Insert(0, new ConsoleChoice("", "All resources"));
         return choices;
     }
 
-    private List<ConsoleLine> Lines(IReadOnlyList<ConsoleEntry> entries)
-    {
-        var names = model.Resources.Where(resource => resource.InstanceIds().Count == 1).ToDictionary(resource => resource.InstanceIds()[0], resource => resource.Name, StringComparer.OrdinalIgnoreCase);
-        return [.. entries.Select(entry => new ConsoleLine(entry.At, names.GetValueOrDefault(entry.Source, entry.Source), entry.Text, entry.IsError))];
-    }
+    private List<ConsoleLine> Lines(IReadOnlyList<ConsoleEntry> entries) =>
+        [.. entries.Select(entry => new ConsoleLine(entry.At, names.Of(entry.Source), entry.Text, entry.IsError))];
 
     private sealed record Question(string Resource, string Search)
     {

@@ -14,7 +14,7 @@ internal static class RequestGate
         headers.ContentSecurityPolicy = Policy;
         headers.XContentTypeOptions = "nosniff";
         headers.XFrameOptions = "DENY";
-        headers["Referrer-Policy"] = "no-referrer";
+        headers["Referrer-Policy"] = "same-origin"; // with "no-referrer", forms would come from the origin "null"
         headers.CacheControl = "no-store";
         var path = context.Request.Path;
         if (path.StartsWithSegments("/v1", StringComparison.Ordinal))
