@@ -252,12 +252,14 @@ public sealed partial class ActorServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
         builder.Services.AddSingleton(_actors);
         builder.Services.AddGrpc();
+        builder.Services.AddGrpcReflection();
         builder.Services.AddRpcLimits(new RpcLimits { MaxMessageSize = _options.MaxMessageSize });
 
         var application = builder.Build();
         application.Use((call, next) => Admit(call, next, tokens));
         application.UseRouting();
         application.MapConnectService<ActorCallService>();
+        application.MapGrpcReflectionService(); // behind the same token
         return application;
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fluster.Cluster;
 using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Cli;
@@ -6,7 +7,7 @@ namespace Fluster.Cli;
 /// <summary><c>fluster cluster …</c></summary>
 internal static class ClusterCommands
 {
-    public static Command Build() => new("cluster", "Start a cluster on this machine, look at the one there is, and have it take over workers.") { ClusterUpCommand.Build(), Status(), Adopt() };
+    public static Command Build() => new("cluster", "Start a cluster on this machine, look at the one there is, open its pages, and have it take over workers.") { ClusterUpCommand.Build(), Status(), DashboardCommand.Build(), Adopt() };
 
     private static Command Status()
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fluster.Cluster;
 using V1 = Fluster.Cluster.V1;
 
 namespace Fluster.Cli;

@@ -247,6 +247,7 @@ internal sealed record EndpointChangeView(string Change, EndpointView Endpoint);
 [JsonSerializable(typeof(IReadOnlyList<MethodView>))]
 [JsonSerializable(typeof(ClusterView))]
 [JsonSerializable(typeof(ClusterUpView))]
+[JsonSerializable(typeof(DashboardView))]
 internal sealed partial class ViewJson : JsonSerializerContext;
 
 /// <summary>One object in one line, for what goes on.</summary>

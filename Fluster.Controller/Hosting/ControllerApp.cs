@@ -61,6 +61,7 @@ internal static class ControllerApp
 
         services.AddHostedService(provider => provider.GetRequiredService<ControllerRuntime>());
         services.AddHostedService<Upkeep>();
+        services.AddDashboard();
         services.AddHostedService<VmShutdown>(); // after the runtime, and so asked to stop before it
         services.AddGrpc(grpc =>
         {
@@ -88,12 +89,12 @@ internal static class ControllerApp
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
         app.MapGet(WorkerArchive.Path, (WorkerArchive worker) => worker.Serve());
-        app.MapGet("/", (ClusterCalls cluster) => StatusPage.Text(cluster.Status()));
+        app.MapDashboard();
     }
 
     private static readonly Type[] s_parts =
     [
-        typeof(TokenVerifier), typeof(CallRates), typeof(TokenIssuer), typeof(AttemptSpecs),
+        typeof(TokenVerifier), typeof(TokenCheck), typeof(CallRates), typeof(TokenIssuer), typeof(AttemptSpecs),
         typeof(WorkerLinks), typeof(SchedulerService), typeof(JobWatches), typeof(EndpointProjection), typeof(EndpointFeed), typeof(ActionLog), typeof(JobTracer), typeof(TraceCalls), typeof(RuntimeListeners), typeof(ShutdownSignal),
         typeof(BlobChecks), typeof(BlobCollector), typeof(LastLines),
         typeof(JobInfos), typeof(ServedAddresses),

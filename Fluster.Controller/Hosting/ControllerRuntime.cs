@@ -185,13 +185,13 @@ internal sealed class ShutdownSignal : IDisposable
 
 /// <summary>Everything that sees each commit.</summary>
 internal sealed class RuntimeListeners(
-    SchedulerService scheduler, JobWatches watches, EndpointProjection projection, EndpointFeed feed, ActionLog actions, VmPlannerService machines, JobTracer tracer) : ICommitListener
+    SchedulerService scheduler, JobWatches watches, EndpointProjection projection, EndpointFeed feed, ActionLog actions, VmPlannerService machines, JobTracer tracer, UtilisationSeries utilisation) : ICommitListener
 {
     /// <summary>Fires at every commit.</summary>
     public Pulse Committed { get; } = new();
 
     /// <summary>In this order: who is told that a job has ended finds its spans.</summary>
-    public IEnumerable<ICommitListener> All => [tracer, scheduler, watches, projection, feed, actions, machines, this];
+    public IEnumerable<ICommitListener> All => [tracer, scheduler, watches, projection, feed, actions, machines, utilisation, this];
 
     public void OnCommitted(ClusterState state, Batch batch) => Committed.Fire();
 }

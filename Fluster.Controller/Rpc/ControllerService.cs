@@ -94,6 +94,9 @@ internal sealed class ControllerService(
     public override Task<V1.RevokeNamespaceResponse> RevokeNamespace(V1.RevokeNamespaceRequest request, ServerCallContext context) =>
         trust.RevokeAsync(request, context.CancellationToken);
 
+    public override Task<V1.CreateLoginCodeResponse> CreateLoginCode(V1.CreateLoginCodeRequest request, ServerCallContext context) =>
+        Task.FromResult(trust.CreateLoginCode(TokenGate.BearerOf(context.GetHttpContext()) ?? ""));
+
     public override Task<V1.AdoptWorkersResponse> AdoptWorkers(V1.AdoptWorkersRequest request, ServerCallContext context) =>
         trust.AdoptAsync(request, context.CancellationToken);
 

@@ -97,7 +97,8 @@ internal sealed class LogCalls(ClusterLoop loop, LogStore logs, JobWatches watch
         }
     }
 
-    private JobLogView? ViewOf(long jobUid, int? onlyTask)
+    /// <summary>What a reader of a job's log needs to know of the job; null: it is not known any more.</summary>
+    public JobLogView? ViewOf(long jobUid, int? onlyTask)
     {
         var state = loop.Current;
         if (state.Jobs.Find(jobUid) is not { } job)

@@ -58,7 +58,10 @@ internal sealed class RejectionInterceptor : Interceptor
         }
     }
 
-    private static RpcException Status(ClusterRejectedException rejected) => new(new Status(rejected.Rejection.Kind switch
+    private static RpcException Status(ClusterRejectedException rejected) => new(StatusOf(rejected));
+
+    /// <summary>What a refusal of the rules is called on the wire.</summary>
+    public static Status StatusOf(ClusterRejectedException rejected) => new(rejected.Rejection.Kind switch
     {
         RejectionKind.InvalidArgument => StatusCode.InvalidArgument,
         RejectionKind.NotFound => StatusCode.NotFound,
@@ -67,5 +70,5 @@ internal sealed class RejectionInterceptor : Interceptor
         RejectionKind.PermissionDenied => StatusCode.PermissionDenied,
         RejectionKind.ResourceExhausted => StatusCode.ResourceExhausted,
         _ => StatusCode.Unavailable,
-    }, rejected.Rejection.Message));
+    }, rejected.Rejection.Message);
 }

@@ -4,7 +4,7 @@ using Grpc.Core;
 namespace Fluster.Controller;
 
 /// <summary>The calls about tokens, and about whose workers are this cluster's.</summary>
-internal sealed partial class TrustCalls(ClusterLoop loop, TokenIssuer tokens, WorkerAdmission admission, ILogger<TrustCalls> logger)
+internal sealed partial class TrustCalls(ClusterLoop loop, TokenIssuer tokens, WorkerAdmission admission, LoginCodes codes, ServedAddresses addresses, ILogger<TrustCalls> logger)
 {
     /// <summary>A new token for the attempt that calls. The gate has seen that the attempt is live.</summary>
     public V1.RenewTokenResponse Renew(Caller caller)
@@ -31,6 +31,14 @@ internal sealed partial class TrustCalls(ClusterLoop loop, TokenIssuer tokens, W
         Log.Revoked(logger, request.Namespace, before);
         return new V1.RevokeNamespaceResponse { IssuedBefore = before.ToTimestamp() };
     }
+
+    /// <summary>A way in for the browser of whoever shows this token.</summary>
+    public V1.CreateLoginCodeResponse CreateLoginCode(string token) => new()
+    {
+        Code = codes.Make(token) ?? throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many logins were asked for in the last minute: try again in a moment.")),
+        HttpAddress = addresses.Http,
+        Lifetime = Duration.FromTimeSpan(LoginCodes.Lifetime),
+    };
 
     public async Task<V1.AdoptWorkersResponse> AdoptAsync(V1.AdoptWorkersRequest request, CancellationToken cancellationToken)
     {

@@ -45,23 +45,42 @@ internal static class AccessRules
         [Service + "RenewToken"] = s_jobs,
         [Service + "RevokeNamespace"] = s_admins,
         [Service + "AdoptWorkers"] = s_admins,
+        [Service + "CreateLoginCode"] = s_operators,
         ["/grpc.health.v1.Health/Watch"] = s_everybody,
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = s_operators,
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = s_operators,
         [WorkerArchive.Path] = s_workers,
-        ["/"] = s_admins,
+        ["/"] = s_operators,
+        ["/jobs"] = s_operators,
+        ["/job"] = s_operators,
+        ["/job/log"] = s_operators,
+        ["/job/stop"] = s_operators,
+        ["/workers"] = s_operators,
+        ["/worker"] = s_operators,
+        ["/worker/drain"] = s_admins,
+        ["/vms"] = s_operators,
+        ["/endpoints"] = s_operators,
+        ["/endpoint"] = s_operators,
+        ["/endpoint/call"] = s_operators,
+        ["/actions"] = s_operators,
+        ["/logout"] = s_operators,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>What may be asked without a token: whether the process lives, in one word.</summary>
+    /// <summary>What may be asked without a token: whether the process lives, in one word; and the way to the pages, without what they show.</summary>
     public static bool IsOpen(string method, string path) => path switch
     {
         "/alive" or "/health" => HttpMethods.IsGet(method),
+        "/login" => HttpMethods.IsGet(method) || HttpMethods.IsPost(method),
+        _ when path.StartsWith(DashboardAssets.Prefix, StringComparison.Ordinal) => HttpMethods.IsGet(method),
         "/grpc.health.v1.Health/Check" => true,
         _ => false,
     };
 
     /// <summary>Whether a role may call a path.</summary>
     public static bool Allows(string path, string role) => s_roles.TryGetValue(path, out var roles) && roles.Contains(role, StringComparer.Ordinal);
+
+    /// <summary>Whether a path is for people: a browser's cookie opens it, and who has none is sent to the login.</summary>
+    public static bool IsPage(string path) => Knows(path) && !path.AsSpan(1).Contains('.') && path != WorkerArchive.Path;
 
     /// <summary>Whether a path needs more than a machine's own token, which others may come by: it is there to be exchanged.</summary>
     public static bool NeedsCredential(string path) => path is Service + "HasBlobs" or Service + "UploadBlobs" or Service + "GetBlob";

@@ -7,7 +7,7 @@ namespace Fluster.Controller;
 /// Stands before everything that the controller serves: without a valid token that allows the call, nothing behind it runs. The answer
 /// fits the protocol of the caller.
 /// </summary>
-internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, CallRates rates, ClusterLoop loop)
+internal sealed class TokenGate(RequestDelegate next, TokenCheck tokens, SessionCookie cookie)
 {
     private const string Bearer = "Bearer ";
 
@@ -24,38 +24,14 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Ca
             return RefuseAsync(context, StatusCode.FailedPrecondition, mismatch);
         }
 
-        string? header = context.Request.Headers.Authorization;
-        if (header is null || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        if (TokenOf(context, path) is not { } token)
         {
-            return RefuseAsync(context, StatusCode.Unauthenticated, "This needs a token: send 'authorization: Bearer TOKEN'.");
+            return DashboardLogin.SendThere(context, path) ? Task.CompletedTask : RefuseAsync(context, StatusCode.Unauthenticated, "This needs a token: send 'authorization: Bearer TOKEN'.");
         }
 
-        var token = header[Bearer.Length..].Trim();
-        if (verifier.Known(token) is not { } caller)
+        if (tokens.Check(token, context.Connection.RemoteIpAddress, out var refusal) is not { } caller)
         {
-            var address = context.Connection.RemoteIpAddress;
-            if (rates.Refusal(address) is { } tooOften)
-            {
-                return RefuseAsync(context, StatusCode.ResourceExhausted, tooOften);
-            }
-
-            if (verifier.Verify(token, out var problem) is not { } verified)
-            {
-                rates.Failed(address);
-                return RefuseAsync(context, StatusCode.Unauthenticated, problem ?? "The token is not one of this cluster.");
-            }
-
-            caller = verified;
-        }
-
-        if (rates.Refusal(caller) is { } tooMany)
-        {
-            return RefuseAsync(context, StatusCode.ResourceExhausted, tooMany);
-        }
-
-        if (Withdrawn(caller) is { } withdrawn)
-        {
-            return RefuseAsync(context, StatusCode.Unauthenticated, withdrawn);
+            return refusal.StatusCode == StatusCode.Unauthenticated && DashboardLogin.SendThere(context, path) ? Task.CompletedTask : RefuseAsync(context, refusal.StatusCode, refusal.Detail);
         }
 
         if (!AccessRules.Knows(path))
@@ -77,22 +53,18 @@ internal sealed class TokenGate(RequestDelegate next, TokenVerifier verifier, Ca
         return next(context);
     }
 
-    /// <summary>Why a token that is signed and has not expired does not count all the same.</summary>
-    private string? Withdrawn(Caller caller)
+    /// <summary>The token in the header of a call; null: there is none.</summary>
+    public static string? BearerOf(HttpContext context)
     {
-        var state = loop.Current;
-        if (caller.IsJob && state.Attempt(caller.Fence) is not { IsLive: true })
-        {
-            return $"The token counts while attempt {caller.Fence} of job '{caller.Claims.Job}' is live, and it has ended.";
-        }
+        string? header = context.Request.Headers.Authorization;
+        return header?.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) == true ? header[Bearer.Length..].Trim() : null;
+    }
 
-        if (caller.Pass is { } pass && (caller.Claims.VmUid is not { } uid || state.Vms.Find(uid) is not { } vm || vm.Id != pass.Vm))
-        {
-            return $"The token counts while machine '{pass.Vm}' is one of this cluster's, and it is not any more.";
-        }
-
-        return caller.IsOfNamespace && state.Meta.RevokedBefore.TryGetValue(caller.Namespace.ToString(), out var before) && caller.Claims.IssuedAt < before
-            ? $"The tokens of namespace '{caller.Namespace}' that were issued before {DateTimeOffset.FromUnixTimeSeconds(before):yyyy-MM-dd HH:mm:ss} UTC were revoked: ask for a new one."
+    /// <summary>What a caller shows: a header, or, for the pages, the cookie of a browser that has logged in.</summary>
+    private string? TokenOf(HttpContext context, string path)
+    {
+        return context.Request.Headers.Authorization.Count > 0 ? BearerOf(context)
+            : AccessRules.IsPage(path) ? cookie.Read(context)
             : null;
     }
 

@@ -7,6 +7,7 @@ internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<Co
 {
     private static readonly TimeSpan s_jobLifetime = TimeSpan.FromHours(24);
     private static readonly TimeSpan s_adminLifetime = TimeSpan.FromDays(30);
+    private static readonly TimeSpan s_callLifetime = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_bootMargin = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan s_adoptionLifetime = TimeSpan.FromMinutes(5);
 
@@ -60,6 +61,9 @@ internal sealed class TokenIssuer(ClusterKey key, TimeProvider time, IOptions<Co
     });
 
     public string ForAdmin() => Sign(s_adminLifetime, new TokenClaims { Role = TokenRoles.Admin, Namespace = Namespace.Default.ToString(), ExpiresAt = 0 });
+
+    /// <summary>With which somebody who looks at the pages calls what a job serves: for a namespace, and for a minute.</summary>
+    public string ForCall(string @namespace) => Sign(s_callLifetime, new TokenClaims { Role = TokenRoles.Service, Namespace = @namespace, ExpiresAt = 0 });
 
     /// <summary>Tells a worker that it may leave its cluster for this one. It checks that with the key it knows.</summary>
     public string ForAdoption(WorkerId worker, string fromCluster, string toCluster) => Sign(s_adoptionLifetime, new TokenClaims

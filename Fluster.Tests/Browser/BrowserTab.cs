@@ -60,10 +60,10 @@ internal sealed class BrowserTab : IAsyncDisposable
     }
 
     /// <summary>Keeps a picture for the documentation: only when <c>FLUSTER_TESTS_SCREENSHOTS=1</c> asks for it.</summary>
-    /// <param name="name">The file in docs/images, without its ending.</param>
+    /// <param name="name">The file in docs/images, without its ending; one that ends with "-" is none.</param>
     public async Task ScreenshotAsync(string name)
     {
-        if (TestScale.TakesScreenshots)
+        if (TestScale.TakesScreenshots && !name.EndsWith('-'))
         {
             var directory = Path.Combine(Repository.Root, "docs", "images");
             Directory.CreateDirectory(directory);

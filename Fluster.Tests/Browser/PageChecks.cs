@@ -38,7 +38,7 @@ internal static class PageChecks
           for (const element of document.querySelectorAll('[tabindex]')) if (Number(element.getAttribute('tabindex')) > 0) say('order of focus changed', element);
           const ids = new Set();
           for (const element of document.querySelectorAll('[id]')) { if (ids.has(element.id)) say('id twice', element); ids.add(element.id); }
-          for (const element of document.querySelectorAll('[style]')) say('inline style', element);
+          for (const element of document.querySelectorAll('[style]:not([style=""])')) say('inline style', element);
           return problems;
         }
         """;

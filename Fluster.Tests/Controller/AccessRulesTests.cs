@@ -23,6 +23,11 @@ public class AccessRulesTests
     [InlineData("POST", "/health", false)]
     [InlineData("GET", "/alive/", false)]
     [InlineData("GET", "/", false)]
+    [InlineData("GET", "/login", true)]
+    [InlineData("POST", "/login", true)]
+    [InlineData("GET", "/assets/base.css", true)]
+    [InlineData("POST", "/assets/base.css", false)]
+    [InlineData("GET", "/jobs", false)]
     [InlineData("POST", "/grpc.health.v1.Health/Watch", false)]
     [InlineData("POST", Service + "GetClusterStatus", false)]
     public void OpenList_IsThis(string method, string path, bool open) => Assert.Equal(open, AccessRules.IsOpen(method, path));

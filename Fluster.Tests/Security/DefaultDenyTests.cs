@@ -22,6 +22,7 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
 {
     private const string Anybody = "anybody, by GET";
     private const string Nobody = "nobody";
+    private const string Operators = "admin service";
     private const string Users = "admin service job";
     private const string Everybody = "admin service job worker";
     private const string Controller = "/fluster.cluster.v1.ControllerService/";
@@ -32,20 +33,36 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
 
     private static readonly Dictionary<string, string> s_controllerDoors = new(StringComparer.Ordinal)
     {
-        ["/"] = "admin",
+        ["/"] = Operators,
+        ["/assets/{name}"] = Anybody,
+        ["/job"] = Operators,
+        ["/job/log"] = Operators,
+        ["/job/stop"] = Operators,
+        ["/jobs"] = Operators,
+        ["/login"] = "anybody",
+        ["/workers"] = Operators,
+        ["/worker"] = Operators,
+        ["/worker/drain"] = "admin",
+        ["/vms"] = Operators,
+        ["/endpoints"] = Operators,
+        ["/endpoint"] = Operators,
+        ["/endpoint/call"] = Operators,
+        ["/actions"] = Operators,
+        ["/logout"] = Operators,
         ["/alive"] = Anybody,
         ["/worker-package"] = "worker",
         ["/health"] = Anybody,
         ["/grpc.health.v1.Health/Check"] = "anybody",
         ["/grpc.health.v1.Health/Watch"] = Everybody,
-        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = "admin service",
-        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = "admin service",
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = Operators,
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = Operators,
         ["/{unimplementedService}/" + UnknownMethod] = Nobody,
         ["/grpc.health.v1.Health/" + UnknownMethod] = Nobody,
         ["/grpc.reflection.v1.ServerReflection/" + UnknownMethod] = Nobody,
         ["/grpc.reflection.v1alpha.ServerReflection/" + UnknownMethod] = Nobody,
         [Controller + UnknownMethod] = Nobody,
         [Controller + "AdoptWorkers"] = "admin",
+        [Controller + "CreateLoginCode"] = Operators,
         [Controller + "DrainWorker"] = "admin",
         [Controller + "ExplainJob"] = Users,
         [Controller + "GetBlob"] = Everybody,
@@ -58,10 +75,10 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
         [Controller + "ListActions"] = Users,
         [Controller + "ListEndpoints"] = Users,
         [Controller + "ListJobs"] = Users,
-        [Controller + "ListWorkers"] = "admin service",
-        [Controller + "ListVms"] = "admin service",
+        [Controller + "ListWorkers"] = Operators,
+        [Controller + "ListVms"] = Operators,
         [Controller + "LookupEndpoints"] = Users,
-        [Controller + "OpenRegistration"] = "admin service",
+        [Controller + "OpenRegistration"] = Operators,
         [Controller + "RegisterEndpoint"] = Users,
         [Controller + "RenewToken"] = "job",
         [Controller + "RevokeNamespace"] = "admin",
@@ -80,6 +97,10 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
     {
         ["/{unimplementedService}/" + UnknownMethod] = Nobody,
         [ActorService + UnknownMethod] = Nobody,
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = Users,
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = Users,
+        ["/grpc.reflection.v1.ServerReflection/" + UnknownMethod] = Nobody,
+        ["/grpc.reflection.v1alpha.ServerReflection/" + UnknownMethod] = Nobody,
         [ActorService + "Call"] = Users,
         [ActorService + "ListActors"] = Users,
         [ActorService + "ListMethods"] = Users,

@@ -62,7 +62,7 @@ public class SecretsTests
 
         using var http = new HttpClient { BaseAddress = new Uri(controller.HttpAddress) };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", controller.AdminToken);
-        foreach (var page in (string[])["/", "/health", "/alive"])
+        foreach (var page in (string[])["/", "/health", "/alive", "/jobs", $"/job?id={job.Id}", $"/job?id={waiting.Id}"])
         {
             Nowhere(secrets, await http.GetStringAsync(page));
         }

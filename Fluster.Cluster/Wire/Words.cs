@@ -1,6 +1,4 @@
-using Fluster.Cluster;
-
-namespace Fluster.Cli;
+namespace Fluster.Cluster;
 
 /// <summary>Times and sizes as people say them.</summary>
 internal static class Words

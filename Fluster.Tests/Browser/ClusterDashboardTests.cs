@@ -1,0 +1,249 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Fluster.Actors;
+using Fluster.Cluster;
+using Microsoft.Playwright;
+using Xunit.Abstractions;
+using static Microsoft.Playwright.Assertions;
+using V1 = Fluster.Cluster.V1;
+
+namespace Fluster.Tests;
+
+/// <summary>The cluster's dashboard in a browser, on a real cluster: what somebody does there who wants to know what it does and why.</summary>
+[Collection(BrowserCollection.Name)]
+public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper output)
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    [BrowserFact]
+    public async Task Job_IsWatchedFromPendingToItsEnd_WithoutAReload()
+    {
+        await using var cluster = await TestCluster.StartAsync(workers: 0);
+        using var directory = new TemporaryDirectory();
+        var go = directory.File("go");
+        var job = await cluster.Client.SubmitAsync(TestCluster.Bash(
+            $"for i in $(seq 1 300); do echo \"step $i of 300, loss 0.$((1000 - i))\"; done; echo 'a needle in the log' >&2; while [ ! -e {go} ]; do sleep 0.05; done; echo done", "train"));
+        await using var tab = await LoginAsync(cluster.Controller, $"/job?id={job.Id}");
+        var page = tab.Page;
+        await page.EvaluateAsync("() => window.notReloaded = true");
+
+        await Expect(StateOf(page)).ToHaveTextAsync("Pending");
+        await Expect(page.Locator("#explanation")).ToContainTextAsync("No worker is connected.");
+        await Expect(page.Locator("#explanation")).ToContainTextAsync("Why it waits");
+        await cluster.AddWorkerAsync();
+        await Expect(StateOf(page)).ToHaveTextAsync("Running");
+        await Expect(page.Locator(".log")).ToContainTextAsync("step 300 of 300");
+        await page.GetByLabel("Search").FillAsync("needle");
+        await Expect(page.Locator(".log-line")).ToHaveCountAsync(1);
+        await Expect(page.Locator(".log mark")).ToHaveTextAsync("needle");
+        await Expect(page.Locator("[data-log-status]")).ToHaveTextAsync("1 line has it");
+        await tab.AssertAccessibleAsync();
+        await page.GetByLabel("Search").FillAsync("");
+        await Expect(page.Locator(".log")).ToContainTextAsync("step 300 of 300");
+        await tab.ScreenshotAsync("dashboard-job");
+        await File.WriteAllTextAsync(go, "");
+        await Expect(StateOf(page)).ToHaveTextAsync("Succeeded");
+        await Expect(page.Locator(".log")).ToContainTextAsync("done");
+        Assert.True(await page.EvaluateAsync<bool>("() => window.notReloaded === true"));
+        tab.AssertNoErrors();
+    }
+
+    [BrowserFact]
+    public async Task Login_RefusesAWrongToken_AndTheSchemeIsKept()
+    {
+        await using var controller = await ControllerProcess.StartAsync();
+        await using var tab = await chromium.OpenAsync(controller.HttpAddress, ColorScheme.Light);
+        var page = tab.Page;
+        await page.GotoAsync("/jobs");
+        await tab.AssertAccessibleAsync();
+        await tab.AssertFitsPhoneAsync();
+        tab.AssertNoErrors();
+
+        await page.GetByLabel("Token").FillAsync("not-a-token");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("This token does not open the dashboard");
+        tab.ForgetErrors(); // the browser writes every answer that is an error to its console
+        await page.GetByLabel("Token").FillAsync(controller.AdminToken);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
+
+        await Expect(page).ToHaveURLAsync(controller.HttpAddress + "/jobs");
+        await page.GetByRole(AriaRole.Button, new() { Name = "System colours" }).ClickAsync();
+        await page.ReloadAsync();
+        await Expect(page.Locator("html")).ToHaveAttributeAsync("data-theme", "dark");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await Expect(page).ToHaveURLAsync(controller.HttpAddress + "/login");
+        tab.AssertNoErrors();
+    }
+
+    [BrowserFact]
+    public async Task EveryPage_IsAccessible_InBothSchemes_AndOnAPhone()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.Client.EndpointRegistry.ListAsync(Namespace.Default, "");
+        var ended = await cluster.Client.SubmitAsync(TestCluster.Bash("echo out; echo err >&2; exit 3", "fails"));
+        await ended.WaitAsync(s_patience);
+        var large = await cluster.Client.SubmitAsync(TestCluster.Bash("true", "large") with { Resources = ResourceSpec.WithCpu(5_000) });
+        var runs = await cluster.Client.SubmitAsync(TestCluster.Bash("echo begun; sleep 600", "runs") with { Replicas = 2, Resources = ResourceSpec.WithCpu(0.1) });
+        await Eventually.True(async () => (await cluster.Client.GetStatusAsync(runs.Id)).State == JobState.Running, () => "the job does not run");
+        await using var registration = await cluster.Client.EndpointRegistry.OpenRegistrationAsync();
+        await registration.RegisterAsync("service", "http://127.0.0.1:1", new Dictionary<string, string>(StringComparer.Ordinal) { ["color"] = "blue" });
+        await using var tab = await LoginAsync(cluster.Controller, "/");
+
+        foreach (var path in (string[])[
+            "/", "/jobs", "/jobs?state=Failed", "/jobs?name=nothing", $"/job?id={ended.Id}", $"/job?id={large.Id}", $"/job?id={runs.Id}", "/workers", "/worker?id=worker-1", "/vms", "/endpoints", "/actions", "/actions?kind=job_failed"])
+        {
+            await tab.Page.GotoAsync(path);
+            await tab.ScreenshotAsync("dashboard-" + path switch { "/" => "overview", "/jobs" => "jobs", "/workers" => "workers", _ => "" });
+            await tab.AssertAccessibleAsync();
+            await tab.AssertFitsPhoneAsync();
+            tab.AssertNoErrors();
+        }
+
+        await tab.Page.GotoAsync("/endpoints");
+        await tab.Page.GetByRole(AriaRole.Link, new() { Name = "service" }).ClickAsync();
+        await Expect(tab.Page.Locator("main")).ToContainTextAsync("did not say which methods it has");
+        await tab.AssertAccessibleAsync();
+        tab.AssertNoErrors();
+
+        await tab.Page.GotoAsync("/job?id=nobody-12345678");
+        await Expect(tab.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("There is no job 'nobody-12345678'");
+        await tab.AssertAccessibleAsync();
+    }
+
+    [BrowserFact]
+    public async Task Job_IsStopped_AndAWorkerDrained_AfterAQuestion()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var job = await cluster.Client.SubmitAsync(TestCluster.Bash("sleep 600", "endless"));
+        await using var tab = await LoginAsync(cluster.Controller, $"/job?id={job.Id}");
+        var page = tab.Page;
+        await Expect(StateOf(page)).ToHaveTextAsync("Running");
+
+        var stop = page.Locator("summary", new() { HasText = "Stop" });
+        await stop.FocusAsync();
+        await page.Keyboard.PressAsync("Enter"); // by keyboard, as everything
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Stop the job" })).ToBeVisibleAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Stop the job" })).ToBeHiddenAsync();
+        await stop.ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Stop the job" }).ClickAsync();
+        await Expect(StateOf(page)).ToHaveTextAsync("Killed");
+        await Expect(stop).ToBeHiddenAsync();
+        Assert.Equal(JobState.Killed, (await cluster.Client.GetStatusAsync(job.Id)).State);
+
+        await page.GotoAsync("/workers");
+        await page.GetByRole(AriaRole.Link, new() { Name = "worker-1" }).ClickAsync();
+        await Expect(page.Locator("svg.chart").First).ToHaveAttributeAsync("aria-label", CpuLabel);
+        await page.Locator("summary", new() { HasText = "Drain" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Drain the worker" }).ClickAsync();
+        await Expect(page.Locator("#head .badge")).Not.ToHaveTextAsync("Alive");
+        await page.GotoAsync("/actions?kind=worker_draining");
+        await Expect(page.Locator("#actions tbody tr")).ToHaveCountAsync(1);
+        tab.AssertNoErrors();
+    }
+
+    [BrowserFact]
+    public async Task Actor_IsCalledByTheFormOfItsEndpoint()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var job = await cluster.Client.SubmitAsync((CancellationToken stopping) => ServeAsync(stopping), new JobOptions { Name = "calculator", Ports = [ActorServer.PortName] });
+        await using var tab = await LoginAsync(cluster.Controller, "/endpoints");
+        var page = tab.Page;
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "calc", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "ListMethods" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Call", Exact = true }).ClickAsync();
+        await Expect(page.Locator("#answer")).ToContainTextAsync("Add(int a, int b) -> int");
+        await page.GetByRole(AriaRole.Link, new() { Name = "Call", Exact = true }).ClickAsync();
+        await Expect(page.GetByLabel("actor")).ToHaveValueAsync("calc");
+        await page.GetByLabel("method").FillAsync("Add");
+        await page.GetByLabel("arguments").FillAsync("[20, 22]");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Call", Exact = true }).ClickAsync();
+        await Expect(page.Locator("#answer.tone-ok")).ToContainTextAsync("\"value\": \"42\"");
+        await Expect(page.GetByLabel("arguments")).ToHaveValueAsync("[20, 22]");
+        await tab.AssertAccessibleAsync();
+        await tab.ScreenshotAsync("dashboard-call");
+
+        await page.GetByLabel("method").FillAsync("Divide");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Call", Exact = true }).ClickAsync();
+        await Expect(page.Locator("#answer.tone-bad")).ToContainTextAsync("Divide");
+        await job.TerminateAsync();
+        tab.AssertNoErrors();
+    }
+
+    [BrowserFact]
+    public async Task TenThousandJobs_ArePagedAndFound()
+    {
+        const int Jobs = 10_000;
+        await using var controller = await ControllerProcess.StartAsync();
+        await SubmitManyAsync(controller, Jobs);
+        await using var tab = await LoginAsync(controller, "/jobs");
+        var page = tab.Page;
+
+        await Expect(page.Locator("#jobs tbody tr")).ToHaveCountAsync(50);
+        await Expect(page.Locator(".pager")).ToContainTextAsync("1 to 50 of 10,000");
+        await page.GetByRole(AriaRole.Link, new() { Name = "Older" }).ClickAsync();
+        await Expect(page.Locator(".pager")).ToContainTextAsync("51 to 100 of 10,000");
+        var second = await page.Locator("#jobs tbody a").First.TextContentAsync();
+        await page.GetByLabel("Name has").FillAsync("many-04242");
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Locator("#jobs tbody tr")).ToHaveCountAsync(1);
+        await Expect(page.Locator("#jobs tbody a").First).ToHaveTextAsync("many-04242-00001092");
+        Assert.NotEqual("many-04242-00001092", second);
+        tab.AssertNoErrors();
+
+        // What the page costs, without the browser: shown, and bounded so that a square of the number of jobs would be noticed.
+        using var http = new HttpClient { BaseAddress = new Uri(controller.HttpAddress) };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", controller.AdminToken);
+        var started = TimeProvider.System.GetTimestamp();
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Contains("of 10,000", await http.GetStringAsync("/jobs"), StringComparison.Ordinal);
+        }
+
+        var each = TimeProvider.System.GetElapsedTime(started) / 10;
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"A page of {Jobs} jobs: {each.TotalMilliseconds:0.0} ms"));
+        Assert.True(each < TimeSpan.FromSeconds(2), $"{each}");
+    }
+
+    private static Regex CpuLabel { get; } = new("^CPU: ", RegexOptions.None, TimeSpan.FromSeconds(1));
+
+    private static ILocator StateOf(IPage page) => page.Locator("#head .badge");
+
+    private static async Task ServeAsync(CancellationToken stopping)
+    {
+        await using var server = new ActorServer();
+        server.Register("calc", new Calculator());
+        await server.RunAsync(stopping);
+    }
+
+    private async Task<BrowserTab> LoginAsync(ControllerProcess controller, string path)
+    {
+        SetDefaultExpectTimeout(Chromium.Patience);
+        var tab = await chromium.OpenAsync(controller.HttpAddress);
+        await tab.Page.GotoAsync(path);
+        await tab.Page.GetByLabel("Token").FillAsync(controller.AdminToken);
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
+        await Expect(tab.Page).ToHaveURLAsync(controller.HttpAddress + path);
+        return tab;
+    }
+
+    /// <summary>Jobs that all wait, with ids that follow from their numbers.</summary>
+    private static async Task SubmitManyAsync(ControllerProcess controller, int count)
+    {
+        using var channel = controller.Channel();
+        var service = ControllerProcess.Service(channel);
+        var headers = controller.Headers();
+        await Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (number, cancellationToken) =>
+        {
+            var name = $"many-{number:00000}";
+            var spec = new V1.JobSpec { Name = name, Entrypoint = new V1.Entrypoint { Command = new V1.CommandEntrypoint { Argv = { "true" } } } };
+            await service.LaunchJobAsync(new V1.LaunchJobRequest { JobId = $"{name}-{number:x8}", RequestId = $"{number}", Spec = spec }, headers, cancellationToken: cancellationToken);
+        });
+    }
+
+    private sealed class Calculator
+    {
+        public int Add(int a, int b) => a + b;
+    }
+}
