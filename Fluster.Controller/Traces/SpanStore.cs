@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using Google.Protobuf;
-using Microsoft.Data.Sqlite;
 
 namespace Fluster.Controller;
 
@@ -119,7 +119,7 @@ internal sealed partial class SpanStore : IDisposable
                 Write(notes);
                 _failing = false;
             }
-            catch (Exception exception) when (exception is SqliteException or IOException or InvalidProtocolBufferException)
+            catch (Exception exception) when (exception is DbException or IOException or InvalidProtocolBufferException)
             {
                 _counts.Clear();
                 if (!_failing)

@@ -80,10 +80,10 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
     {
         await using var cluster = await TestCluster.StartAsync();
         await cluster.Client.EndpointRegistry.ListAsync(Namespace.Default, "");
-        var ended = await cluster.Client.SubmitAsync(TestCluster.Bash("echo out; echo err >&2; exit 3", "fails"));
+        var ended = await cluster.Client.SubmitAsync(TestCluster.Bash("echo out; echo err >&2; exit 3", "evaluate"));
         await ended.WaitAsync(s_patience);
-        var large = await cluster.Client.SubmitAsync(TestCluster.Bash("true", "large") with { Resources = ResourceSpec.WithCpu(5_000) });
-        var runs = await cluster.Client.SubmitAsync(TestCluster.Bash("echo begun; sleep 600", "runs") with { Replicas = 2, Resources = ResourceSpec.WithCpu(0.1) });
+        var large = await cluster.Client.SubmitAsync(TestCluster.Bash("true", "pretrain") with { Resources = ResourceSpec.WithCpu(5_000) });
+        var runs = await cluster.Client.SubmitAsync(TestCluster.Bash("echo begun; sleep 600", "rollouts") with { Replicas = 2, Resources = ResourceSpec.WithCpu(0.1) });
         await Eventually.True(async () => (await cluster.Client.GetStatusAsync(runs.Id)).State == JobState.Running, () => "the job does not run");
         await using var registration = await cluster.Client.EndpointRegistry.OpenRegistrationAsync();
         await registration.RegisterAsync("service", "http://127.0.0.1:1", new Dictionary<string, string>(StringComparer.Ordinal) { ["color"] = "blue" });
@@ -93,9 +93,9 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
             "/", "/jobs", "/jobs?state=Failed", "/jobs?name=nothing", $"/job?id={ended.Id}", $"/job?id={large.Id}", $"/job?id={runs.Id}", "/workers", "/worker?id=worker-1", "/vms", "/endpoints", "/actions", "/actions?kind=job_failed"])
         {
             await tab.Page.GotoAsync(path);
-            await tab.ScreenshotAsync("dashboard-" + path switch { "/" => "overview", "/jobs" => "jobs", "/workers" => "workers", _ => "" });
             await tab.AssertAccessibleAsync();
             await tab.AssertFitsPhoneAsync();
+            await tab.ScreenshotAsync("dashboard-" + path switch { "/" => "overview", "/worker?id=worker-1" => "worker", _ => "" });
             tab.AssertNoErrors();
         }
 
@@ -172,6 +172,56 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
     }
 
     [BrowserFact]
+    public async Task Trace_OfAJobThatCallsAnActor_IsOneScreen()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var server = await cluster.Client.SubmitAsync((CancellationToken stopping) => ServeAsync(stopping), new JobOptions { Name = "calculator", Ports = [ActorServer.PortName] });
+        var job = await cluster.Client.SubmitAsync(() => AskAsync(), new JobOptions { Name = "asks" });
+        Assert.Equal(42, await job.ResultAsync(s_patience));
+        await using var tab = await LoginAsync(cluster.Controller, $"/job?id={job.Id}");
+        var page = tab.Page;
+
+        foreach (var name in (string[])["submit", "queue", "placement", "attempt 1"])
+        {
+            await Expect(page.Locator("#trace .wf-name").Filter(new() { HasText = name }).First).ToBeVisibleAsync();
+        }
+
+        await page.Locator("#trace").ScrollIntoViewIfNeededAsync();
+        var box = await page.Locator("#trace").BoundingBoxAsync();
+        Assert.InRange(box!.Height, 100, page.ViewportSize!.Height);
+        await tab.AssertAccessibleAsync();
+        await tab.AssertFitsPhoneAsync();
+        await page.Locator("#trace").ScrollIntoViewIfNeededAsync();
+        await tab.ScreenshotAsync("dashboard-trace");
+        tab.AssertNoErrors();
+        await server.TerminateAsync();
+    }
+
+    [BrowserFact]
+    public async Task Jobs_AreTrees_WithWhatIsBelowThem()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var parent = await cluster.Client.SubmitAsync(() => BearAsync(7), new JobOptions { Name = "curriculum" });
+        Assert.Equal(7, await parent.ResultAsync(s_patience));
+        await using var tab = await LoginAsync(cluster.Controller, "/jobs");
+        var page = tab.Page;
+
+        await Expect(page.Locator("#jobs tbody tr")).ToHaveCountAsync(6); // the parent, and its five newest
+        await Expect(page.Locator("#jobs td.depth-1").First).ToHaveTextAsync("lesson-6");
+        await tab.ScreenshotAsync("dashboard-jobs");
+        await page.GetByRole(AriaRole.Link, new() { Name = "2 more below it" }).ClickAsync();
+        await Expect(page.Locator("#jobs tbody tr")).ToHaveCountAsync(8);
+        await page.GetByLabel("State").SelectOptionAsync("Succeeded"); // sends itself
+        await Expect(page).ToHaveURLAsync(new Regex("state=Succeeded.*within=curriculum", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        await Expect(page.Locator("#jobs tbody tr")).ToHaveCountAsync(8);
+        await page.GetByRole(AriaRole.Link, new() { Name = "lesson-3" }).ClickAsync();
+        await page.Locator(".crumbs").GetByRole(AriaRole.Link, new() { Name = "curriculum" }).ClickAsync();
+        await Expect(page.Locator("h1")).ToHaveTextAsync(parent.Id.ToString());
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Jobs below it" })).ToBeVisibleAsync();
+        tab.AssertNoErrors();
+    }
+
+    [BrowserFact]
     public async Task TenThousandJobs_ArePagedAndFound()
     {
         const int Jobs = 10_000;
@@ -202,6 +252,9 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
         }
 
         var each = TimeProvider.System.GetElapsedTime(started) / 10;
+        var jobStarted = TimeProvider.System.GetTimestamp();
+        Assert.Contains("many-00042-0000002a", await http.GetStringAsync("/job?id=many-00042-0000002a"), StringComparison.Ordinal);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The page of one of them: {TimeProvider.System.GetElapsedTime(jobStarted).TotalMilliseconds:0.0} ms"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"A page of {Jobs} jobs: {each.TotalMilliseconds:0.0} ms"));
         Assert.True(each < TimeSpan.FromSeconds(2), $"{each}");
     }
@@ -210,11 +263,28 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
 
     private static ILocator StateOf(IPage page) => page.Locator("#head .badge");
 
-    private static async Task ServeAsync(CancellationToken stopping)
+    internal static async Task ServeAsync(CancellationToken stopping)
     {
         await using var server = new ActorServer();
         server.Register("calc", new Calculator());
         await server.RunAsync(stopping);
+    }
+
+    internal static async Task<int> AskAsync()
+    {
+        using var client = new ActorClient<ICalculator>(FlusterContext.Current.Resolver, "calc", options: new ActorCallOptions { Timeout = s_patience });
+        return await client.Actor.Add(20, 22);
+    }
+
+    internal static async Task<int> BearAsync(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var lesson = await FlusterContext.Current.Controller!.SubmitAsync(TestCluster.Bash("true", $"lesson-{i}"));
+            await lesson.WaitAsync(s_patience);
+        }
+
+        return count;
     }
 
     private async Task<BrowserTab> LoginAsync(ControllerProcess controller, string path)
@@ -240,6 +310,11 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
             var spec = new V1.JobSpec { Name = name, Entrypoint = new V1.Entrypoint { Command = new V1.CommandEntrypoint { Argv = { "true" } } } };
             await service.LaunchJobAsync(new V1.LaunchJobRequest { JobId = $"{name}-{number:x8}", RequestId = $"{number}", Spec = spec }, headers, cancellationToken: cancellationToken);
         });
+    }
+
+    public interface ICalculator
+    {
+        Task<int> Add(int a, int b);
     }
 
     private sealed class Calculator
