@@ -40,7 +40,11 @@ public static class FlusterBuilderExtensions
             services.GetRequiredService<Microsoft.Extensions.Logging.ILogger<FlusterResource>>()));
         builder.Eventing.Subscribe<BeforeStartEvent>((_, _) =>
         {
-            resource.Data.Open(resource.StartsFresh);
+            if (builder.ExecutionContext.IsRunMode)
+            {
+                resource.Data.Open(resource.StartsFresh);
+            }
+
             return Task.CompletedTask;
         });
         return builder.AddResource(resource).WithInitialState(new CustomResourceSnapshot
@@ -147,10 +151,21 @@ public static class FlusterBuilderExtensions
             .WithParentRelationship(builder)
             .WithHttpHealthCheck("/health", endpointName: "http")
             .WithEnvironment(Controller + "ClusterKey", key)
-            .WithEnvironment(Controller + "DataDirectory", () => fluster.Data.DirectoryOf("controller"))
-            // The AppHost stops the controller first, while the workers are still there to kill what it tells them to.
-            .WithEnvironment(Controller + "KillJobsOnShutdown", "true")
-            .WithEnvironment(context => AddBackends(fluster, context));
+            .WithEnvironment(context =>
+            {
+                if (context.ExecutionContext.IsPublishMode)
+                {
+                    context.EnvironmentVariables[Controller + "AllowPlainHttp"] = "true"; // what stands before it in a deployment speaks TLS
+                }
+                else
+                {
+                    context.EnvironmentVariables[Controller + "DataDirectory"] = fluster.Data.DirectoryOf("controller");
+                    // The AppHost stops the controller first, while the workers are still there to kill what it tells them to.
+                    context.EnvironmentVariables[Controller + "KillJobsOnShutdown"] = "true";
+                }
+
+                AddBackends(fluster, context);
+            });
         Connect(fluster);
         return builder;
     }
@@ -171,6 +186,7 @@ public static class FlusterBuilderExtensions
         var index = fluster.Workers.Count;
         var name = worker.Resource.Name;
         fluster.Add(worker.Resource);
+        var token = new ParameterResource($"{name}-token", _ => fluster.Data.Key.SignWorker(name, TimeProvider.System.GetUtcNow()), secret: true);
         Quiet(worker);
 
         var check = $"{name}_known_to_{fluster.Name}_check";
@@ -188,12 +204,17 @@ public static class FlusterBuilderExtensions
             })
             .WithEnvironment(context =>
             {
-                // Asked for now, when it is known how many workers there are.
-                var share = MachineShare.Of(index, fluster.Workers.Count);
                 var variables = context.EnvironmentVariables;
                 variables[Worker + "Id"] = name;
                 variables[Worker + "ControllerAddress"] = $"http://_grpc.{controller.Name}";
-                variables[Worker + "Token"] = fluster.Data.Key.SignWorker(name, context.ExecutionContext.Services.GetRequiredService<TimeProvider>().GetUtcNow());
+                variables[Worker + "Token"] = token;
+                if (context.ExecutionContext.IsPublishMode)
+                {
+                    return; // there it has a machine for itself
+                }
+
+                // Asked for now, when it is known how many workers there are.
+                var share = MachineShare.Of(index, fluster.Workers.Count);
                 variables[Worker + "DataDirectory"] = fluster.Data.DirectoryOf(name);
                 variables[Worker + "Cpu"] = share.Cpu.ToString(CultureInfo.InvariantCulture);
                 variables[Worker + "Memory"] = share.Memory;

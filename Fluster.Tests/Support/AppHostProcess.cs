@@ -51,6 +51,15 @@ internal sealed class AppHostProcess : IAsyncDisposable
         return StartedAsync(start);
     }
 
+    /// <summary>Runs an AppHost that writes something down and ends.</summary>
+    public static async Task<(int ExitCode, string Output)> PublishAsync(string project, params string[] arguments)
+    {
+        await using var host = new AppHostProcess(Start(project, byDotnetRun: false, arguments));
+        _ = host._started.Task.Exception; // it is not to start
+        var exitCode = await host.ExitCodeAsync();
+        return (exitCode, host.Output.Length > 0 ? host.Output + "\n" : "");
+    }
+
     /// <summary>A directory to use as PATH, with only these programs of this machine.</summary>
     public static string PathOf(TemporaryDirectory directory, params string[] programs)
     {

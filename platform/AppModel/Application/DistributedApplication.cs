@@ -1,4 +1,5 @@
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Publishing;
 using Aspire.Hosting.Running;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -70,6 +71,12 @@ public class DistributedApplication : IHost, IAsyncDisposable
 
         await using (this)
         {
+            if (Services.GetRequiredService<DistributedApplicationExecutionContext>().IsPublishMode)
+            {
+                Console.WriteLine($"Published manifest to: {await PublishRun.WriteAsync(Services, cancellationToken)}");
+                return;
+            }
+
             var lifetime = Services.GetRequiredService<IHostApplicationLifetime>();
             using var signals = new StopSignals(lifetime);
             Services.GetRequiredService<ConsoleBoard>().Open();

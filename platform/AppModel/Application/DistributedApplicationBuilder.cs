@@ -2,6 +2,7 @@ using System.Reflection;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Dashboard;
 using Aspire.Hosting.Eventing;
+using Aspire.Hosting.Publishing;
 using Aspire.Hosting.Running;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.Configuration;
@@ -16,7 +17,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
 {
     private readonly HostApplicationBuilder _host;
     private readonly ResourceCollection _resources = new();
-    private readonly DistributedApplicationExecutionContextOptions _execution = new(DistributedApplicationOperation.Run);
+    private readonly DistributedApplicationExecutionContextOptions _execution;
 
     /// <summary>Makes a builder for an AppHost that was started with <paramref name="args"/>.</summary>
     public DistributedApplicationBuilder(string[] args)
@@ -43,6 +44,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         settings.Args ??= options.Args;
         settings.ContentRootPath ??= Directory.Exists(AppHostDirectory) ? AppHostDirectory : null;
         _host = Host.CreateApplicationBuilder(settings);
+        _execution = PublishRun.Of(Configuration);
         ExecutionContext = new DistributedApplicationExecutionContext(_execution);
 
         // The host's own words ("Application started. …") would contradict those of the application.

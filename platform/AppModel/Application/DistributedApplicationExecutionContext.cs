@@ -16,8 +16,15 @@ public class DistributedApplicationExecutionContextOptions
     /// <summary>Makes options.</summary>
     public DistributedApplicationExecutionContextOptions(DistributedApplicationOperation operation) => Operation = operation;
 
+    /// <summary>Makes options.</summary>
+    public DistributedApplicationExecutionContextOptions(DistributedApplicationOperation operation, string publisherName)
+        : this(operation) => PublisherName = publisherName;
+
     /// <summary>What the AppHost was started for.</summary>
     public DistributedApplicationOperation Operation { get; }
+
+    /// <summary>What writes down how to deploy it; null where nothing does.</summary>
+    public string? PublisherName { get; }
 
     /// <summary>The services, once the application is built.</summary>
     public IServiceProvider? ServiceProvider { get; set; }
@@ -33,7 +40,23 @@ public class DistributedApplicationExecutionContext
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
+        PublisherName = options.PublisherName ?? "";
     }
+
+    /// <summary>Makes a context without services.</summary>
+    public DistributedApplicationExecutionContext(DistributedApplicationOperation operation)
+        : this(new DistributedApplicationExecutionContextOptions(operation))
+    {
+    }
+
+    /// <summary>Makes a context without services.</summary>
+    public DistributedApplicationExecutionContext(DistributedApplicationOperation operation, string publisherName)
+        : this(new DistributedApplicationExecutionContextOptions(operation, publisherName))
+    {
+    }
+
+    /// <summary>What writes down how to deploy the application; empty where nothing does.</summary>
+    public string PublisherName { get; set; }
 
     /// <summary>What the AppHost was started for.</summary>
     public DistributedApplicationOperation Operation => _options.Operation;

@@ -119,6 +119,11 @@ public sealed class EndpointReference : IExpressionValue, IValueWithReferences
 
     internal string Expression(EndpointProperty property)
     {
+        if (property == EndpointProperty.HostAndPort)
+        {
+            return $"{Expression(EndpointProperty.Host)}:{Expression(EndpointProperty.Port)}"; // readers of manifests know the parts only
+        }
+
         var name = property.ToString();
         return $"{{{Resource.Name}.bindings.{EndpointName}.{char.ToLowerInvariant(name[0])}{name[1..]}}}";
     }

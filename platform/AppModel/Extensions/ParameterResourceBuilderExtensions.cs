@@ -31,7 +31,7 @@ public static class ParameterResourceBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(valueGetter);
-        return builder.AddResource(new ParameterResource(name, _ => valueGetter(), secret));
+        return builder.AddResource(new ParameterResource(name, _ => valueGetter(), secret) { IsValuePublished = publishValueAsDefault });
     }
 
     /// <summary>Adds a parameter whose value is in the configuration, or is made up.</summary>

@@ -27,6 +27,11 @@ public static class RedisBuilderExtensions
         var resource = new RedisResource(name, secret);
         var check = $"{name}_check";
         builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(check, _ => new RedisPing(resource), failureStatus: null, tags: null));
+        if (builder.ExecutionContext.IsPublishMode)
+        {
+            return Describe(builder.AddResource(resource), port);
+        }
+
         return builder.AddResource(resource)
             .WithEndpoint(port, ContainerPort, scheme: "redis", name: RedisResource.PrimaryEndpointName)
             .WithImage(Image, Tag)
@@ -34,6 +39,25 @@ public static class RedisBuilderExtensions
             .WithHealthCheck(check)
             .WithAnnotation(new RedisLaunchAnnotation(resource));
     }
+
+    /// <summary>As a manifest has it: a deployment passes the password by the environment.</summary>
+    private static IResourceBuilder<RedisResource> Describe(IResourceBuilder<RedisResource> redis, int? port) => redis
+        .WithEndpoint(port, ContainerPort, scheme: "redis", name: RedisResource.PrimaryEndpointName)
+        .WithImage(Image, Tag)
+        .WithImageRegistry(Registry)
+        .WithEntrypoint("/bin/sh")
+        .WithArgs(context =>
+        {
+            context.Args.Add("-c");
+            context.Args.Add(redis.Resource.PasswordParameter is null ? "redis-server" : "redis-server --requirepass $REDIS_PASSWORD");
+        })
+        .WithEnvironment(context =>
+        {
+            if (redis.Resource.PasswordParameter is { } password)
+            {
+                context.EnvironmentVariables["REDIS_PASSWORD"] = password;
+            }
+        });
 
     /// <summary>Uses another password; null for none.</summary>
     public static IResourceBuilder<RedisResource> WithPassword(this IResourceBuilder<RedisResource> builder, IResourceBuilder<ParameterResource>? password)

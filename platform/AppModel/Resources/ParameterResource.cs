@@ -26,6 +26,9 @@ public class ParameterResource : Resource, IExpressionValue
 
     internal string Value => _value.Value;
 
+    /// <summary>Whether a manifest says the value, for deployments that are given none.</summary>
+    internal bool IsValuePublished { get; init; }
+
     /// <summary>The value.</summary>
     /// <exception cref="MissingParameterValueException">Nobody gave one.</exception>
     public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken) => new(Value);

@@ -14,8 +14,13 @@ internal static class ProjectDefaults
         var settings = metadata.LaunchSettings ?? LaunchSettingsFile.Read(metadata.ProjectPath);
         var profile = LaunchSettingsFile.Pick(settings, options, configuration, name);
 
-        resource.WithEnvironment(context => Dashboard.TelemetryVariables.AddAsync(context, configuration));
-        if (profile is { } picked)
+        var isPublished = resource.ApplicationBuilder.ExecutionContext.IsPublishMode;
+        if (!isPublished)
+        {
+            resource.WithEnvironment(context => Dashboard.TelemetryVariables.AddAsync(context, configuration));
+        }
+
+        if (!isPublished && profile is { } picked)
         {
             resource.WithAnnotation(new LaunchProfileAnnotation(picked.Name));
             resource.WithEnvironment(context =>
@@ -45,7 +50,63 @@ internal static class ProjectDefaults
             resource.WithAnnotation(endpoint);
         }
 
-        resource.WithEnvironment(context => AddAddresses(context, resource.Resource));
+        if (isPublished)
+        {
+            AddMissingScheme(resource.Resource);
+        }
+
+        resource.WithEnvironment(context =>
+        {
+            if (context.ExecutionContext.IsPublishMode)
+            {
+                AddPublishedAddresses(context, resource.Resource);
+            }
+            else
+            {
+                AddAddresses(context, resource.Resource);
+            }
+        });
+    }
+
+    /// <summary>A web project that is deployed has both http and https: what stands before it speaks TLS.</summary>
+    private static void AddMissingScheme(ProjectResource resource)
+    {
+        var web = resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint => endpoint.UriScheme is "http" or "https").ToList();
+        if (web.Count == 0 || web.Exists(endpoint => endpoint.KestrelName is not null))
+        {
+            return;
+        }
+
+        foreach (var scheme in (string[])["http", "https"])
+        {
+            if (!web.Exists(endpoint => endpoint.UriScheme == scheme))
+            {
+                resource.Annotations.Add(new EndpointAnnotation(ProtocolType.Tcp, scheme));
+            }
+        }
+    }
+
+    private static void AddPublishedAddresses(EnvironmentCallbackContext context, ProjectResource resource)
+    {
+        var endpoints = resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint => endpoint.UriScheme is "http" or "https").ToList();
+        if (endpoints.Count == 0)
+        {
+            return;
+        }
+
+        context.EnvironmentVariables["ASPNETCORE_FORWARDEDHEADERS_ENABLED"] = "true";
+        if (endpoints.Exists(endpoint => endpoint.KestrelName is not null))
+        {
+            foreach (var endpoint in endpoints)
+            {
+                context.EnvironmentVariables[$"Kestrel__Endpoints__{endpoint.KestrelName ?? endpoint.Name}__Url"] =
+                    ReferenceExpression.Create($"{endpoint.UriScheme}://*:{new EndpointReference(resource, endpoint).Property(EndpointProperty.TargetPort)}");
+            }
+        }
+        else if (endpoints.Find(endpoint => endpoint.UriScheme == "http") is { } http)
+        {
+            context.EnvironmentVariables["HTTP_PORTS"] = new EndpointReference(resource, http).Property(EndpointProperty.TargetPort);
+        }
     }
 
     /// <summary>Tells the project where to listen, in the way that its own configuration asks for.</summary>
