@@ -147,7 +147,7 @@ public class EndpointTests
 
         var expression = ReferenceExpression.Create($"{{x}} {endpoint.Property(EndpointProperty.HostAndPort)} {key}");
 
-        Assert.Equal("{x} {shop.bindings.http.hostAndPort} {key.value}", expression.ValueExpression);
+        Assert.Equal("{x} {shop.bindings.http.host}:{shop.bindings.http.port} {key.value}", expression.ValueExpression);
         Assert.Equal("{{x}} {0} {1}", expression.Format);
         endpoint.EndpointAnnotation.AllocatedEndpoint = new AllocatedEndpoint(endpoint.EndpointAnnotation, "localhost", 99);
         Assert.Equal("{x} localhost:99 value", await expression.GetValueAsync(default));

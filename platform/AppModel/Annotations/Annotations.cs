@@ -125,3 +125,57 @@ public sealed class LaunchProfileAnnotation(string launchProfileName) : IResourc
 public sealed class ExcludeLaunchProfileAnnotation : IResourceAnnotation
 {
 }
+
+/// <summary>The icon of a resource.</summary>
+public sealed class ResourceIconAnnotation(string iconName, IconVariant iconVariant = IconVariant.Filled) : IResourceAnnotation
+{
+    /// <summary>Its name.</summary>
+    public string IconName { get; } = iconName;
+
+    /// <summary>How it is drawn.</summary>
+    public IconVariant IconVariant { get; } = iconVariant;
+}
+
+/// <summary>Lists leave the resource out.</summary>
+internal sealed class HiddenAnnotation : IResourceAnnotation;
+
+/// <summary>A project that is deployed does not believe what proxies say of their callers.</summary>
+public sealed class DisableForwardedHeadersAnnotation : IResourceAnnotation
+{
+}
+
+/// <summary>Which endpoints a project is told to listen on.</summary>
+internal sealed class ListenedEndpointsAnnotation(Func<EndpointAnnotation, bool> filter) : IResourceAnnotation
+{
+    public Func<EndpointAnnotation, bool> Filter { get; } = filter;
+}
+
+/// <summary>What references to other resources put into an environment.</summary>
+[Flags]
+public enum ReferenceEnvironmentInjectionFlags
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>Connection strings.</summary>
+    ConnectionString = 1,
+
+    /// <summary>Their parts.</summary>
+    ConnectionProperties = 2,
+
+    /// <summary>Addresses, for service discovery.</summary>
+    ServiceDiscovery = 4,
+
+    /// <summary>Addresses, under names that a shell takes.</summary>
+    Endpoints = 8,
+
+    /// <summary>All of it.</summary>
+    All = 15,
+}
+
+/// <summary>What references to other resources put into this one's environment.</summary>
+public sealed class ReferenceEnvironmentInjectionAnnotation(ReferenceEnvironmentInjectionFlags flags) : IResourceAnnotation
+{
+    /// <summary>What.</summary>
+    public ReferenceEnvironmentInjectionFlags Flags { get; } = flags;
+}

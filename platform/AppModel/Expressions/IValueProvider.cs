@@ -5,6 +5,9 @@ public interface IValueProvider
 {
     /// <summary>The value. May wait until it is known.</summary>
     ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The value as somebody sees it. Default: as everybody does.</summary>
+    ValueTask<string?> GetValueAsync(ValueProviderContext context, CancellationToken cancellationToken = default) => GetValueAsync(cancellationToken);
 }
 
 /// <summary>A value that a manifest can refer to.</summary>

@@ -43,6 +43,21 @@ public static class ParameterResourceBuilderExtensions
         return parameter;
     }
 
+    /// <summary>Adds a connection string that is in the configuration: <c>ConnectionStrings:{name}</c>.</summary>
+    /// <param name="builder">The application.</param>
+    /// <param name="name">The resource's name.</param>
+    /// <param name="environmentVariableName">The variable in which others get it. Default: <c>ConnectionStrings__{name}</c>.</param>
+    public static IResourceBuilder<IResourceWithConnectionString> AddConnectionString(
+        this IDistributedApplicationBuilder builder, [ResourceName] string name, string? environmentVariableName = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.AddResource(new ConnectionStringParameterResource(
+            name,
+            () => builder.Configuration.GetConnectionString(name) ?? throw new MissingParameterValueException(
+                $"The connection string '{name}' has no value. Set 'ConnectionStrings:{name}' in the AppHost's appsettings.json, by --ConnectionStrings:{name}=VALUE, or in the environment as ConnectionStrings__{name}."),
+            environmentVariableName));
+    }
+
     /// <summary>Makes a parameter, which is not added, whose value is in the configuration or a password that is made up.</summary>
     public static ParameterResource CreateDefaultPasswordParameter(
         IDistributedApplicationBuilder builder,

@@ -45,6 +45,21 @@ public static class ProjectResourceBuilderExtensions
         return builder.WithAnnotation(new ReplicaAnnotation(replicas), ResourceAnnotationMutationBehavior.Replace);
     }
 
+    /// <summary>Lets a deployed project not believe what proxies say of their callers.</summary>
+    public static IResourceBuilder<ProjectResource> DisableForwardedHeaders(this IResourceBuilder<ProjectResource> builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.WithAnnotation<DisableForwardedHeadersAnnotation>(ResourceAnnotationMutationBehavior.Replace);
+    }
+
+    /// <summary>Says which endpoints the project is told to listen on. Default: all.</summary>
+    public static IResourceBuilder<ProjectResource> WithEndpointsInEnvironment(this IResourceBuilder<ProjectResource> builder, Func<EndpointAnnotation, bool> filter)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(filter);
+        return builder.WithAnnotation(new ListenedEndpointsAnnotation(filter));
+    }
+
     private static Action<ProjectResourceOptions> Profile(string? name) => options =>
     {
         options.ExcludeLaunchProfile = name is null;

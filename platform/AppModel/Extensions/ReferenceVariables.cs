@@ -22,9 +22,16 @@ internal static class ReferenceVariables
                 index++;
             }
 
-            context.EnvironmentVariables[$"{prefix}{index}"] = endpoint;
-            var shortName = name is null ? Encode(service).ToUpperInvariant() : Encode(name);
-            context.EnvironmentVariables[$"{shortName}_{Encode(endpoint.EndpointName).ToUpperInvariant()}"] = endpoint;
+            if (Wants(context, ReferenceEnvironmentInjectionFlags.ServiceDiscovery))
+            {
+                context.EnvironmentVariables[$"{prefix}{index}"] = endpoint;
+            }
+
+            if (Wants(context, ReferenceEnvironmentInjectionFlags.Endpoints))
+            {
+                var shortName = name is null ? Encode(service).ToUpperInvariant() : Encode(name);
+                context.EnvironmentVariables[$"{shortName}_{Encode(endpoint.EndpointName).ToUpperInvariant()}"] = endpoint;
+            }
         }
 
         static bool IsSame(object value, EndpointReference endpoint) =>
@@ -46,7 +53,16 @@ internal static class ReferenceVariables
             return;
         }
 
-        context.EnvironmentVariables[variable] = new ConnectionStringReference(resource, optional);
+        if (Wants(context, ReferenceEnvironmentInjectionFlags.ConnectionString))
+        {
+            context.EnvironmentVariables[variable] = new ConnectionStringReference(resource, optional);
+        }
+
+        if (!Wants(context, ReferenceEnvironmentInjectionFlags.ConnectionProperties))
+        {
+            return;
+        }
+
         var prefix = Encode(name).ToUpperInvariant();
         foreach (var (key, value) in resource.GetConnectionProperties())
         {
@@ -54,10 +70,32 @@ internal static class ReferenceVariables
         }
     }
 
+    public static async Task AddExternalAsync(EnvironmentCallbackContext context, ExternalServiceResource service)
+    {
+        var address = await AddressAsync(context, service);
+        var scheme = address is string text ? new Uri(text).Scheme : "default"; // a manifest knows the parameter's name alone
+        if (Wants(context, ReferenceEnvironmentInjectionFlags.ServiceDiscovery))
+        {
+            context.EnvironmentVariables[$"services__{service.Name}__{scheme}__0"] = address;
+        }
+
+        if (Wants(context, ReferenceEnvironmentInjectionFlags.Endpoints))
+        {
+            context.EnvironmentVariables[Encode(service.Name).ToUpperInvariant()] = address;
+        }
+    }
+
+    /// <summary>The address of a service that runs elsewhere: a text, or in a manifest the parameter that has it.</summary>
+    public static async ValueTask<object> AddressAsync(EnvironmentCallbackContext context, ExternalServiceResource service) =>
+        context.ExecutionContext.IsPublishMode && service.UrlParameter is { } parameter ? parameter : (await service.AddressAsync(context.CancellationToken)).ToString();
+
     /// <summary>Makes a name that a shell accepts as a variable.</summary>
     public static string Encode(string name)
     {
         var encoded = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
         return encoded.Length > 0 && char.IsAsciiDigit(encoded[0]) ? $"_{encoded}" : encoded;
     }
+
+    private static bool Wants(EnvironmentCallbackContext context, ReferenceEnvironmentInjectionFlags flag) =>
+        !context.Resource.TryGetLastAnnotation<ReferenceEnvironmentInjectionAnnotation>(out var annotation) || annotation.Flags.HasFlag(flag);
 }

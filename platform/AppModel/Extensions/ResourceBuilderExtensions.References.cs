@@ -84,6 +84,35 @@ public static partial class ResourceBuilderExtensions
         });
     }
 
+    /// <summary>Tells a resource how to reach a service that runs elsewhere.</summary>
+    public static IResourceBuilder<TDestination> WithReference<TDestination>(this IResourceBuilder<TDestination> builder, IResourceBuilder<ExternalServiceResource> externalService)
+        where TDestination : IResourceWithEnvironment
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(externalService);
+        builder.WithReferenceRelationship(externalService.Resource);
+        return builder.WithEnvironment(context => ReferenceVariables.AddExternalAsync(context, externalService.Resource));
+    }
+
+    /// <summary>Sets an environment variable to the address of a service that runs elsewhere.</summary>
+    public static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, string name, IResourceBuilder<ExternalServiceResource> externalService)
+        where T : IResourceWithEnvironment
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(externalService);
+        builder.WithReferenceRelationship(externalService.Resource);
+        return builder.WithEnvironment(async context =>
+            context.EnvironmentVariables[name] = await ReferenceVariables.AddressAsync(context, externalService.Resource));
+    }
+
+    /// <summary>Says what references put into the resource's environment. Default: everything.</summary>
+    public static IResourceBuilder<TDestination> WithReferenceEnvironment<TDestination>(this IResourceBuilder<TDestination> builder, ReferenceEnvironmentInjectionFlags flags)
+        where TDestination : IResourceWithEnvironment
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.WithAnnotation(new ReferenceEnvironmentInjectionAnnotation(flags), ResourceAnnotationMutationBehavior.Replace);
+    }
+
     /// <summary>Says how a resource stands to another.</summary>
     public static IResourceBuilder<T> WithRelationship<T>(this IResourceBuilder<T> builder, IResource resource, string type)
         where T : IResource

@@ -58,6 +58,12 @@ public sealed record CustomResourceSnapshot
         }
     }
 
+    /// <summary>The name of its icon; null for the one of its kind.</summary>
+    public string? IconName { get; init; }
+
+    /// <summary>How the icon is drawn.</summary>
+    public IconVariant? IconVariant { get; init; }
+
     /// <summary>Whether lists leave it out.</summary>
     public bool IsHidden { get; init; }
 
@@ -80,7 +86,17 @@ public sealed record ResourcePropertySnapshot(string Name, object? Value)
 }
 
 /// <summary>A place where a resource can be reached.</summary>
-public sealed record UrlSnapshot(string? Name, string Url, bool IsInternal);
+public sealed record UrlSnapshot(string? Name, string Url, bool IsInternal)
+{
+    /// <summary>How it is shown.</summary>
+    public UrlDisplayPropertiesSnapshot DisplayProperties { get; init; } = new();
+
+    /// <summary>Whether nobody answers there now.</summary>
+    public bool IsInactive { get; init; }
+}
+
+/// <summary>How an address is shown: what people read instead, and where it stands among others (larger ones first).</summary>
+public sealed record UrlDisplayPropertiesSnapshot(string DisplayName = "", int SortOrder = 0);
 
 /// <summary>A variable of a resource's environment.</summary>
 public sealed record EnvironmentVariableSnapshot(string Name, string? Value, bool IsFromSpec);

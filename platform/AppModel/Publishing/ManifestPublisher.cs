@@ -82,7 +82,7 @@ internal sealed class ManifestPublisher(DistributedApplicationModel model, Distr
         ProjectResource project => WriteProjectAsync(project, context),
         ContainerResource container => context.WriteContainerAsync(container),
         ExecutableResource executable => WriteExecutableAsync(executable, context),
-        ParameterResource parameter => WriteParameter(parameter, context.Writer),
+        ParameterResource parameter => WriteParameter(parameter, context),
         IResourceWithConnectionString connection => WriteValue(connection, context),
         _ => WriteUnknown(context.Writer),
     };
@@ -108,9 +108,11 @@ internal sealed class ManifestPublisher(DistributedApplicationModel model, Distr
         context.WriteBindings(executable);
     }
 
-    private static Task WriteParameter(ParameterResource parameter, Utf8JsonWriter writer)
+    private static Task WriteParameter(ParameterResource parameter, ManifestPublishingContext context)
     {
+        var writer = context.Writer;
         writer.WriteString("type", "parameter.v0");
+        context.WriteConnectionString(parameter);
         writer.WriteString("value", $"{{{parameter.Name}.inputs.value}}");
         writer.WriteStartObject("inputs");
         writer.WriteStartObject("value");
@@ -120,42 +122,25 @@ internal sealed class ManifestPublisher(DistributedApplicationModel model, Distr
             writer.WriteBoolean("secret", value: true);
         }
 
-        WriteDefault(parameter, writer);
+        WriteDefault(parameter, context);
         writer.WriteEndObject();
         writer.WriteEndObject();
         return Task.CompletedTask;
     }
 
-    private static void WriteDefault(ParameterResource parameter, Utf8JsonWriter writer)
+    private static void WriteDefault(ParameterResource parameter, ManifestPublishingContext context)
     {
+        var writer = context.Writer;
         if (parameter.IsValuePublished)
         {
             writer.WriteStartObject("default");
             writer.WriteString("value", parameter.Value);
             writer.WriteEndObject();
         }
-        else if (parameter.Default is GenerateParameterDefault generated)
+        else if (parameter.Default is { } standIn)
         {
             writer.WriteStartObject("default");
-            writer.WriteStartObject("generate");
-            writer.WriteNumber("minLength", generated.MinLength);
-            foreach (var (name, wanted) in (ReadOnlySpan<(string, bool)>)[("lower", generated.Lower), ("upper", generated.Upper), ("numeric", generated.Numeric), ("special", generated.Special)])
-            {
-                if (!wanted)
-                {
-                    writer.WriteBoolean(name, value: false);
-                }
-            }
-
-            foreach (var (name, least) in (ReadOnlySpan<(string, int)>)[("minLower", generated.MinLower), ("minUpper", generated.MinUpper), ("minNumeric", generated.MinNumeric), ("minSpecial", generated.MinSpecial)])
-            {
-                if (least > 0)
-                {
-                    writer.WriteNumber(name, least);
-                }
-            }
-
-            writer.WriteEndObject();
+            standIn.WriteToManifest(context);
             writer.WriteEndObject();
         }
     }

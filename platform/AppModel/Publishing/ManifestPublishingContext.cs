@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Running;
 
 namespace Aspire.Hosting.Publishing;
 
@@ -149,7 +150,7 @@ public sealed class ManifestPublishingContext
         WriteConnectionString(container);
         var image = container.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault()
             ?? throw new DistributedApplicationException($"The container '{container.Name}' has no image.");
-        Writer.WriteString("image", $"{(image.Registry is { Length: > 0 } registry ? registry + "/" : "")}{image.Image}:{image.Tag ?? "latest"}");
+        Writer.WriteString("image", ContainerEngine.ImageName(image));
         if (container.Entrypoint is { } entrypoint)
         {
             Writer.WriteString("entrypoint", entrypoint);

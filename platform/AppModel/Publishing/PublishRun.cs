@@ -1,5 +1,6 @@
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Eventing;
+using Aspire.Hosting.Lifecycle;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -35,7 +36,13 @@ internal static class PublishRun
         var path = configuration[OutputPath] ?? configuration["Publishing:OutputPath"] ?? configuration["Pipeline:OutputPath"]
             ?? throw new DistributedApplicationException($"'--publisher {ManifestPublisher.Name}' needs '--{OutputPath} FILE', where the manifest goes.");
         var model = services.GetRequiredService<DistributedApplicationModel>();
-        await services.GetRequiredService<IDistributedApplicationEventing>().PublishAsync(new BeforeStartEvent(services, model), cancellationToken);
+        var eventing = services.GetRequiredService<IDistributedApplicationEventing>();
+        foreach (var subscriber in services.GetServices<IDistributedApplicationEventingSubscriber>())
+        {
+            await subscriber.SubscribeAsync(eventing, execution, cancellationToken);
+        }
+
+        await eventing.PublishAsync(new BeforeStartEvent(services, model), cancellationToken);
         return await new ManifestPublisher(model, execution).WriteAsync(path, cancellationToken);
     }
 }

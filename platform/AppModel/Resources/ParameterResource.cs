@@ -1,3 +1,5 @@
+using Aspire.Hosting.Publishing;
+
 namespace Aspire.Hosting.ApplicationModel;
 
 /// <summary>A value that comes from outside: from the configuration section Parameters, or made up when it is missing.</summary>
@@ -39,6 +41,9 @@ public abstract class ParameterDefault
 {
     /// <summary>Makes the value.</summary>
     public abstract string GetDefaultValue();
+
+    /// <summary>Writes into a manifest how a deployment makes the value.</summary>
+    public abstract void WriteToManifest(ManifestPublishingContext context);
 }
 
 /// <summary>Makes up a password.</summary>
@@ -73,4 +78,30 @@ public sealed class GenerateParameterDefault : ParameterDefault
 
     /// <inheritdoc/>
     public override string GetDefaultValue() => PasswordGenerator.Make(this);
+
+    /// <inheritdoc/>
+    public override void WriteToManifest(ManifestPublishingContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var writer = context.Writer;
+        writer.WriteStartObject("generate");
+        writer.WriteNumber("minLength", MinLength);
+        foreach (var (name, wanted) in (ReadOnlySpan<(string, bool)>)[("lower", Lower), ("upper", Upper), ("numeric", Numeric), ("special", Special)])
+        {
+            if (!wanted)
+            {
+                writer.WriteBoolean(name, value: false);
+            }
+        }
+
+        foreach (var (name, least) in (ReadOnlySpan<(string, int)>)[("minLower", MinLower), ("minUpper", MinUpper), ("minNumeric", MinNumeric), ("minSpecial", MinSpecial)])
+        {
+            if (least > 0)
+            {
+                writer.WriteNumber(name, least);
+            }
+        }
+
+        writer.WriteEndObject();
+    }
 }

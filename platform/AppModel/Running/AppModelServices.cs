@@ -56,6 +56,7 @@ internal static class AppModelServices
             provider.GetRequiredService<ResourceNotificationService>(),
             provider.GetRequiredService<ResourceLoggerService>(),
             eventing,
+            execution,
             provider,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<RunTimes>(),

@@ -81,8 +81,10 @@ internal sealed class ContainerEngine(IConfiguration configuration)
     {
         var image = resource.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault()
             ?? throw new DistributedApplicationException($"The resource '{resource.Name}' does not have a container image specified.");
-        return $"{(image.Registry is { Length: > 0 } registry ? registry + "/" : "")}{image.Image}:{image.Tag ?? "latest"}";
+        return ImageName(image);
     }
+
+    public static string ImageName(ContainerImageAnnotation image) => $"{(image.Registry is { Length: > 0 } registry ? registry + "/" : "")}{image.Image}:{image.Tag ?? "latest"}";
 
     private async Task<(string? Command, string? Reason)> ProbeAsync()
     {

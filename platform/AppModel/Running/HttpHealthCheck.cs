@@ -30,16 +30,26 @@ internal sealed class HealthClient : IDisposable
 }
 
 /// <summary>A resource is healthy when it answers a GET with the right status.</summary>
-internal sealed class HttpHealthCheck(HealthClient client, EndpointReference endpoint, string path, int statusCode) : IHealthCheck
+internal sealed class HttpHealthCheck(HealthClient client, Func<CancellationToken, ValueTask<Uri>> where, int statusCode) : IHealthCheck
 {
+    /// <summary>Checks a path of an endpoint.</summary>
+    public HttpHealthCheck(HealthClient client, EndpointReference endpoint, string path, int statusCode)
+        : this(client, _ => endpoint.IsAllocated ? new(new Uri(new Uri(endpoint.Url), path)) : throw new DistributedApplicationException($"The endpoint '{endpoint.EndpointName}' has no address yet."), statusCode)
+    {
+    }
+
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        if (!endpoint.IsAllocated)
+        Uri address;
+        try
         {
-            return HealthCheckResult.Unhealthy($"The endpoint '{endpoint.EndpointName}' has no address yet.");
+            address = await where(cancellationToken);
+        }
+        catch (DistributedApplicationException exception)
+        {
+            return HealthCheckResult.Unhealthy(exception.Message);
         }
 
-        var address = new Uri(new Uri(endpoint.Url), path);
         try
         {
             var status = await client.GetStatusAsync(address, cancellationToken);

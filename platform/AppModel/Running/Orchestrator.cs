@@ -1,5 +1,7 @@
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Guarding;
+using Aspire.Hosting.Lifecycle;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -29,6 +31,11 @@ internal sealed partial class Orchestrator(
             LifecycleCommands.AddTo(resource, RunOf, _stopping.Token);
         }
 
+        foreach (var subscriber in services.Services.GetServices<IDistributedApplicationEventingSubscriber>())
+        {
+            await subscriber.SubscribeAsync(services.Eventing, services.Execution, cancellationToken);
+        }
+
         health.Start();
         await services.Eventing.PublishAsync(new BeforeStartEvent(services.Services, model), cancellationToken);
         Validate();
@@ -50,6 +57,7 @@ internal sealed partial class Orchestrator(
         {
             await services.Notifications.PublishUpdateAsync(resource, FirstState(resource));
             await AnnounceAddressesAsync(resource, cancellationToken);
+            await AnnounceUrlsAsync(resource, cancellationToken);
             foreach (var id in resource.IsProcess() ? resource.InstanceIds() : [])
             {
                 _runs.Add(new ResourceRun(resource, id, services, _guard!));
@@ -108,6 +116,16 @@ internal sealed partial class Orchestrator(
         resource is ParameterResource ? snapshot with { State = KnownResourceStates.Running }
         : resource.IsProcess() && resource.Annotations.OfType<ExplicitStartupAnnotation>().Any() ? snapshot with { State = KnownResourceStates.NotStarted }
         : snapshot;
+
+    /// <summary>The addresses that were given to people of what is no process; those of processes are told when they run.</summary>
+    private async Task AnnounceUrlsAsync(IResource resource, CancellationToken cancellationToken)
+    {
+        if (!resource.IsProcess() && (resource.HasAnnotationOfType<ResourceUrlAnnotation>() || resource.HasAnnotationOfType<ResourceUrlsCallbackAnnotation>()))
+        {
+            var urls = await ResourceUrls.OfAsync(resource, services.Execution, services.Loggers.GetLogger(resource), cancellationToken);
+            await services.Notifications.PublishUpdateAsync(resource, snapshot => snapshot with { Urls = [.. snapshot.Urls, .. urls] });
+        }
+    }
 
     private async Task AnnounceAddressesAsync(IResource resource, CancellationToken cancellationToken)
     {

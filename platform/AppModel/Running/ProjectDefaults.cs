@@ -88,13 +88,17 @@ internal static class ProjectDefaults
 
     private static void AddPublishedAddresses(EnvironmentCallbackContext context, ProjectResource resource)
     {
-        var endpoints = resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint => endpoint.UriScheme is "http" or "https").ToList();
+        var endpoints = Listened(resource);
         if (endpoints.Count == 0)
         {
             return;
         }
 
-        context.EnvironmentVariables["ASPNETCORE_FORWARDEDHEADERS_ENABLED"] = "true";
+        if (!resource.HasAnnotationOfType<DisableForwardedHeadersAnnotation>())
+        {
+            context.EnvironmentVariables["ASPNETCORE_FORWARDEDHEADERS_ENABLED"] = "true";
+        }
+
         if (endpoints.Exists(endpoint => endpoint.KestrelName is not null))
         {
             foreach (var endpoint in endpoints)
@@ -112,7 +116,7 @@ internal static class ProjectDefaults
     /// <summary>Tells the project where to listen, in the way that its own configuration asks for.</summary>
     private static void AddAddresses(EnvironmentCallbackContext context, ProjectResource resource)
     {
-        var endpoints = resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint => endpoint.UriScheme is "http" or "https").ToList();
+        var endpoints = Listened(resource);
         if (endpoints.Count == 0)
         {
             return;
@@ -132,6 +136,10 @@ internal static class ProjectDefaults
 
         static string Listen(EndpointAnnotation endpoint) => $"{endpoint.UriScheme}://{endpoint.TargetHost}:{endpoint.ListeningPort}";
     }
+
+    /// <summary>The endpoints that the project is told to listen on.</summary>
+    private static List<EndpointAnnotation> Listened(ProjectResource resource) => [.. resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint =>
+        endpoint.UriScheme is "http" or "https" && resource.Annotations.OfType<ListenedEndpointsAnnotation>().All(annotation => annotation.Filter(endpoint)))];
 
     private static List<EndpointAnnotation> KestrelEndpoints(string projectPath, string environment)
     {

@@ -56,8 +56,12 @@ internal static class ResourceFacts
             },
             Properties = [],
         };
+        var icon = resource.Annotations.OfType<ResourceIconAnnotation>().LastOrDefault();
         return snapshot with
         {
+            IconName = icon?.IconName ?? snapshot.IconName,
+            IconVariant = icon?.IconVariant ?? snapshot.IconVariant,
+            IsHidden = snapshot.IsHidden || resource.Annotations.OfType<HiddenAnnotation>().Any(),
             HealthReports = resource.UnknownHealth(),
             Relationships = [.. resource.Annotations.OfType<ResourceRelationshipAnnotation>()
                 .Select(relationship => new RelationshipSnapshot(relationship.Resource.Name, relationship.Type)).Distinct()],

@@ -11,6 +11,7 @@ internal sealed record RunServices(
     ResourceNotificationService Notifications,
     ResourceLoggerService Loggers,
     IDistributedApplicationEventing Eventing,
+    DistributedApplicationExecutionContext Execution,
     IServiceProvider Services,
     TimeProvider Time,
     RunTimes Times,
@@ -151,6 +152,7 @@ internal sealed partial class ResourceRun(IResource resource, string id, RunServ
         var process = RunningProcess.Start(spec, (line, isError) => services.Loggers.Append(id, line, isError));
         guard.AddRoot(process.Identity);
         (_process, _spec) = (process, spec);
+        var urls = await ResourceUrls.OfAsync(resource, services.Execution, _logger, cancellationToken);
         await PublishAsync(snapshot => snapshot with
         {
             State = new ResourceStateSnapshot(KnownResourceStates.Running, KnownResourceStateStyles.Success),
@@ -159,8 +161,7 @@ internal sealed partial class ResourceRun(IResource resource, string id, RunServ
             ExitCode = null,
             IsReady = false,
             HealthReports = resource.UnknownHealth(),
-            Urls = [.. resource.Annotations.OfType<EndpointAnnotation>().Where(endpoint => endpoint.AllocatedEndpoint is not null)
-                .Select(endpoint => new UrlSnapshot(endpoint.Name, endpoint.AllocatedEndpoint!.UriString, IsInternal: false))],
+            Urls = urls,
             EnvironmentVariables = [.. spec.Environment.Select(variable => new EnvironmentVariableSnapshot(variable.Key, variable.Value, IsFromSpec: spec.GivenVariables.Contains(variable.Key)))],
             Properties =
             [
