@@ -132,5 +132,6 @@ internal static class ClusterUpCommand
             ("  data", options.DataDirectory ?? "temporary (--data keeps it)"));
         Output.Line("Type next, in a second terminal:");
         Output.Line($"  fluster {(isCurrent ? "" : $"--context {name} ")}job run -- bash -c 'echo hello from $FLUSTER_JOB_ID'");
+        Output.Line($"  fluster {(isCurrent ? "" : $"--context {name} ")}cluster dashboard --open");
     }
 }

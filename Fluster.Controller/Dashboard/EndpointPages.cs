@@ -39,9 +39,9 @@ internal static class EndpointPages
         return page.Show(new PageHead("Endpoints", "/endpoints"), EndpointsPage.Draw(page, list));
     }
 
-    private static async Task<IResult> ShowAsync(PageContext page, EndpointCaller calls, EndpointCalls endpoints, HttpContext context, string @namespace, string name, string id, string? method)
+    private static async Task<IResult> ShowAsync(PageContext page, EndpointCaller calls, EndpointCalls endpoints, HttpContext context, string? @namespace, string? name, string? id, string? method)
     {
-        var endpoint = Find(endpoints, page.Caller!, @namespace, name, id);
+        var endpoint = Find(endpoints, page.Caller!, @namespace ?? "", name ?? "", id ?? "");
         return await DrawAsync(page, calls, endpoint, method, new Dictionary<string, string>(StringComparer.Ordinal), null, context.RequestAborted);
     }
 

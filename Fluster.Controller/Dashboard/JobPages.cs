@@ -12,6 +12,9 @@ internal sealed record JobView(
     V1.JobInfo Job, V1.JobExplanation? Explanation, IReadOnlyList<V1.JobInfo> Children, int ChildCount, IReadOnlyList<V1.Endpoint> Endpoints, JobTimeline Timeline, TraceView Trace)
 {
     public bool IsLive => !((JobState)Job.State).IsTerminal;
+
+    /// <summary>Milliseconds after which the page is drawn again. A while after the end of the job, the last of its trace has come.</summary>
+    public int Interval(DateTimeOffset now) => IsLive ? 1_000 : now - Job.EndedAt?.ToDateTimeOffset() < TimeSpan.FromMinutes(1) ? 2_000 : 30_000;
 }
 
 /// <summary>The page of one job, and what can be done there.</summary>
@@ -28,10 +31,10 @@ internal static class JobPages
         pages.MapPost("/job/stop", StopAsync);
     }
 
-    private static async Task<IResult> ShowAsync(PageContext page, JobCalls jobs, JobBrowser browser, EndpointCalls endpoints, TraceCalls traces, ClusterLoop loop, string id, CancellationToken cancellationToken)
+    private static async Task<IResult> ShowAsync(PageContext page, JobCalls jobs, JobBrowser browser, EndpointCalls endpoints, TraceCalls traces, ClusterLoop loop, string? id, CancellationToken cancellationToken)
     {
         var caller = page.Caller!;
-        var job = jobs.Get(caller, new V1.GetJobStatusRequest { JobId = id }).Job;
+        var job = jobs.Get(caller, new V1.GetJobStatusRequest { JobId = id ?? "" }).Job;
         var explanation = job.State == V1.JobState.Pending ? jobs.Explain(caller, new V1.ExplainJobRequest { JobId = job.JobId }).Explanation : null;
         var state = loop.Current;
         var (children, count) = JobLookup.FindOrNull(state, loop.Directory, caller, job.JobId) is { } record ? browser.ChildrenOf(state, record, MostChildren) : ([], 0);

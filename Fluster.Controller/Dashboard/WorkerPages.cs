@@ -37,7 +37,7 @@ internal static class WorkerPages
         return page.Show(new PageHead("Workers", "/workers"), WorkersPage.Draw(page, views));
     }
 
-    private static IResult Show(PageContext page, WorkerCalls workers, UtilisationSeries series, ClusterLoop loop, string id)
+    private static IResult Show(PageContext page, WorkerCalls workers, UtilisationSeries series, ClusterLoop loop, string? id)
     {
         var state = loop.Current;
         if (workers.List().Workers.FirstOrDefault(worker => worker.WorkerId == id) is not { } info
@@ -53,7 +53,7 @@ internal static class WorkerPages
             .Select(entry => new WorkerAttemptLine(entry.job!.Id.ToString(), entry.attempt.TaskIndex, entry.attempt.State.ToString(), DateTimeOffset.FromUnixTimeMilliseconds(entry.attempt.PlacedAt)))
             .Take(MostHeld)
             .ToList();
-        return page.Show(new PageHead(id, "/workers"), WorkerPage.Draw(page, new WorkerView(info, series.Of(record.Uid)), held, record.Held.Length));
+        return page.Show(new PageHead(info.WorkerId, "/workers"), WorkerPage.Draw(page, new WorkerView(info, series.Of(record.Uid)), held, record.Held.Length));
     }
 
     private static async Task<IResult> DrainAsync(PageContext page, WorkerCalls workers, HttpContext context)

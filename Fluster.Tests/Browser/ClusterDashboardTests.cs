@@ -13,7 +13,7 @@ namespace Fluster.Tests;
 [Collection(BrowserCollection.Name)]
 public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper output)
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
 
     [BrowserFact]
     public async Task Job_IsWatchedFromPendingToItsEnd_WithoutAReload()

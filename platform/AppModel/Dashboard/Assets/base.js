@@ -69,6 +69,10 @@
       location.reload(); // logged out meanwhile
       return;
     }
+    if (response.status >= 400 && response.status < 500) {
+      location.reload(); // what is shown is not there any more: the server says so
+      return;
+    }
     if (!response.ok) throw new Error(`${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
@@ -79,11 +83,11 @@
   }
 
   async function live() {
-    const parts = [...document.querySelectorAll("[data-live]")];
-    if (parts.length === 0) return;
-    const every = Math.min(...parts.map(part => Number(part.dataset.live) || 2000));
     const offline = document.querySelector("[data-offline]");
     for (;;) {
+      const parts = [...document.querySelectorAll("[data-live]")];
+      if (parts.length === 0) return;
+      const every = Math.min(...parts.map(part => Number(part.dataset.live) || 2000)); // what has ended asks less often
       await new Promise(resolve => setTimeout(resolve, every));
       if (document.hidden) continue;
       try {
