@@ -25,7 +25,7 @@ internal sealed class ControllerChannel : IDisposable
         _metadata = MetadataOf(options.Token);
         var pin = options.CertificateHash ?? (options.Token is { } token ? TokenClaims.ReadUnchecked(token)?.CertificateHash : null);
         var limits = s_limits with { KeepAlivePingDelay = options.PingDelay, KeepAlivePingTimeout = options.PingDelay * 2 / 3 };
-        _channel = RpcChannel.ForAddress(new Uri(options.Address), limits, channel => CertificatePin.Apply(channel, pin));
+        _channel = RpcChannel.ForAddress(new Uri(options.Address), limits, channel => ControllerTransport.Apply(channel, pin));
         Service = new V1.ControllerService.ControllerServiceClient(_channel);
     }
 

@@ -81,8 +81,11 @@ public sealed class FlusterClient : IClusterController
     public static FlusterClient FromEnvironment() => new(ClientEnvironment.Find());
 
     /// <inheritdoc/>
-    public async Task<JobHandle> SubmitAsync(JobRequest request, CancellationToken cancellationToken = default) =>
-        new(this, await _submission.SubmitAsync(request, cancellationToken).ConfigureAwait(false));
+    public async Task<JobHandle> SubmitAsync(JobRequest request, CancellationToken cancellationToken = default)
+    {
+        var (id, trace) = await _submission.SubmitAsync(request, cancellationToken).ConfigureAwait(false);
+        return new JobHandle(this, id) { Trace = trace };
+    }
 
     /// <inheritdoc/>
     public async Task<JobStatus> GetStatusAsync(JobId job, CancellationToken cancellationToken = default)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 
 namespace Fluster.Cluster;
@@ -10,10 +11,11 @@ internal sealed class JobSubmission(FlusterClientOptions options, ControllerCall
     /// <summary>How long a submit that was cancelled may take for taking its job back.</summary>
     private static readonly TimeSpan s_takingBack = TimeSpan.FromSeconds(5);
 
-    public async Task<JobId> SubmitAsync(JobRequest request, CancellationToken cancellationToken)
+    /// <returns>The job, and the span that it was submitted in.</returns>
+    public async Task<(JobId Id, ActivityContext Trace)> SubmitAsync(JobRequest request, CancellationToken cancellationToken)
     {
         JobRequestRules.Check(request);
-        using var activity = ClientTrace.Source.StartActivity("submit");
+        using var activity = ClientTrace.Start("submit");
         var parent = Parent();
         // A random id may be taken already; a second one that is, too, is no accident any more.
         for (var roll = 1; ; roll++)
@@ -26,7 +28,7 @@ internal sealed class JobSubmission(FlusterClientOptions options, ControllerCall
                 launch.Spec.Namespace = (request.Namespace ?? parent?.Namespace ?? (options.NamespacePerRootJob ? Namespace.Parse(id.ToString()) : options.Namespace)).ToString();
                 var job = await LaunchAsync(launch, request, cancellationToken).ConfigureAwait(false);
                 activity?.SetTag("fluster.job_id", job.JobId);
-                return JobId.Parse(job.JobId);
+                return (JobId.Parse(job.JobId), activity?.Context ?? default);
             }
             catch (OperationCanceledException) when (parent is null)
             {

@@ -68,7 +68,7 @@ public static class SubmitExtensions
         private async Task<JobHandle<T>> SubmitMethodAsync<T>(Delegate method, JobOptions? options, CancellationToken cancellationToken)
         {
             var handle = await controller.SubmitMethodAsync(method, options, cancellationToken).ConfigureAwait(false);
-            return new JobHandle<T>(controller, handle.Id);
+            return new JobHandle<T>(controller, handle.Id) { Trace = handle.Trace };
         }
     }
 }

@@ -48,6 +48,12 @@ public static class FlusterEnvironment
     /// <summary>The file that says when the job is preempted. It is not there before, and never for jobs in containers of their own.</summary>
     public const string PreemptionFile = "FLUSTER_PREEMPTION_FILE";
 
+    /// <summary>The directory in which the job's processes leave their spans for the worker.</summary>
+    internal const string SpanDirectory = "FLUSTER_SPAN_DIRECTORY";
+
+    /// <summary>When the worker launched the program, in microseconds since 1970.</summary>
+    internal const string LaunchedAt = "FLUSTER_LAUNCHED_AT";
+
     /// <summary>"1": a .NET job waits for a debugger before it runs user code.</summary>
     public const string WaitForDebugger = "FLUSTER_WAIT_FOR_DEBUGGER";
 

@@ -40,6 +40,7 @@ internal static class JobProcess
                 port => Read(_ => port.Value, port.Key, int.Parse),
                 PortName.Comparer),
         };
+        SpanRecorder.Listen();
         var notice = get(FlusterEnvironment.PreemptionFile);
         return context.WithLazy(ConnectOrNull, () => Stopping).WithPreemption(() => notice is null ? null : PreemptionNotice.Read(notice));
     }

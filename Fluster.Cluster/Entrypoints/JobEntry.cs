@@ -30,6 +30,7 @@ public static class JobEntry
         try
         {
             BecomeTheApp(app);
+            SpanRecorder.Listen();
             WaitForDebugger();
             invocation = Invocation.Read(File.ReadAllBytes(invocationFile));
         }
@@ -52,7 +53,8 @@ public static class JobEntry
                 Environment.Exit(Fail(exception, outcome));
             }
         };
-        using var activity = StartActivity(invocation.Display);
+        using var activity = ClientTrace.StartJob(invocation.Display);
+        SpanRecorder.Started(activity);
         var returned = false;
         try
         {
@@ -106,9 +108,4 @@ public static class JobEntry
         Console.Error.WriteLine($"Waiting for a debugger to attach to process {Environment.ProcessId} ({FlusterEnvironment.WaitForDebugger}=1).");
         SpinWait.SpinUntil(() => Debugger.IsAttached);
     }
-
-    // Not by an ActivitySource: the jobs that this one submits belong to its trace whether or not somebody listens here.
-    private static Activity? StartActivity(string name) => FlusterEnvironment.Get(FlusterEnvironment.TraceParent) is { } parent
-        ? ClientTrace.Continue(name, parent, FlusterEnvironment.Get(FlusterEnvironment.TraceState), FlusterEnvironment.Get(FlusterEnvironment.Baggage))
-        : null;
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Fluster.Cluster;
 
 /// <summary>A job that was submitted. Letting go of the handle does nothing to the job.</summary>
@@ -16,6 +18,9 @@ public class JobHandle
     /// <summary>The cluster that has it.</summary>
     public IClusterController Controller { get; }
 
+    /// <summary>The span that it was submitted in; default when nobody listens.</summary>
+    internal ActivityContext Trace { get; init; }
+
     /// <inheritdoc cref="IClusterController.GetStatusAsync"/>
     public Task<JobStatus> GetStatusAsync(CancellationToken cancellationToken = default) => Controller.GetStatusAsync(Id, cancellationToken);
 
@@ -25,8 +30,11 @@ public class JobHandle
     /// <param name="cancellationToken">Stops the wait.</param>
     /// <exception cref="TimeoutException">The job has not ended within the time.</exception>
     /// <exception cref="JobFailedException">The job did not succeed, and <paramref name="throwOnFailure"/> was asked for.</exception>
-    public Task<JobStatus> WaitAsync(TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default) =>
-        Controller.WaitAsync(Id, timeout ?? Timeout.InfiniteTimeSpan, throwOnFailure, cancellationToken);
+    public async Task<JobStatus> WaitAsync(TimeSpan? timeout = null, bool throwOnFailure = false, CancellationToken cancellationToken = default)
+    {
+        using var activity = ClientTrace.StartWait(Id, Trace);
+        return await Controller.WaitAsync(Id, timeout ?? Timeout.InfiniteTimeSpan, throwOnFailure, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Several jobs as soon as all of them have ended, in the order of the handles. Cancelling stops the wait, not the jobs.</summary>
     /// <param name="jobs">Jobs of one cluster.</param>

@@ -95,5 +95,5 @@ internal sealed class LocalRunner(IClusterController client, LocalJobs jobs, Loc
     }
 
     private static Activity? StartActivity(string name, V1.TraceContext? trace) =>
-        trace is null ? null : ClientTrace.Continue(name, trace.Traceparent, trace.Tracestate.Length > 0 ? trace.Tracestate : null, trace.Baggage);
+        trace is null ? null : ClientTrace.StartJob(name, trace.Traceparent, trace.Tracestate.Length > 0 ? trace.Tracestate : null, trace.Baggage);
 }

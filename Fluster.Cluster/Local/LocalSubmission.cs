@@ -8,7 +8,7 @@ internal static class LocalSubmission
     public static JobId Submit(JobRequest request, LocalClientOptions options, LocalJobs jobs, LocalAttempt? parent, TimeProvider time)
     {
         JobRequestRules.Check(request);
-        using var activity = ClientTrace.Source.StartActivity("submit");
+        using var activity = ClientTrace.Start("submit");
         if (Problem(request, options) is { } problem)
         {
             throw new JobRequestException(problem);

@@ -54,6 +54,9 @@ internal sealed class ControllerService(
         IAsyncStreamReader<V1.WorkerLogsRequest> requestStream, IServerStreamWriter<V1.WorkerLogsResponse> responseStream, ServerCallContext context) =>
         UntilShutdownAsync(context, token => logs.ReceiveAsync(CallerOf(context), requestStream, responseStream, token));
 
+    public override Task<V1.ReportSpansResponse> ReportSpans(V1.ReportSpansRequest request, ServerCallContext context) =>
+        Task.FromResult(traces.Report(CallerOf(context), request));
+
     public override Task<V1.ListWorkersResponse> ListWorkers(V1.ListWorkersRequest request, ServerCallContext context) =>
         Task.FromResult(workers.List());
 

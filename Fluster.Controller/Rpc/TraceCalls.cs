@@ -1,8 +1,12 @@
+using Grpc.Core;
+
 namespace Fluster.Controller;
 
 /// <summary>Traces, for those who may see the jobs in them.</summary>
-internal sealed class TraceCalls(ClusterLoop loop, SpanStore spans, TimeProvider time)
+internal sealed class TraceCalls(ClusterLoop loop, SpanStore spans, JobTracer tracer, WorkerAdmission admission, TimeProvider time)
 {
+    private const int MostReported = 2_000;
+
     /// <summary>How long a reader waits for what was only just recorded.</summary>
     private static readonly TimeSpan s_longestFlush = TimeSpan.FromSeconds(2);
 
@@ -32,5 +36,30 @@ internal sealed class TraceCalls(ClusterLoop loop, SpanStore spans, TimeProvider
         }
 
         return response;
+    }
+
+    /// <summary>Takes in what a worker knows of attempts that were placed on it.</summary>
+    public V1.ReportSpansResponse Report(Caller caller, V1.ReportSpansRequest request)
+    {
+        if (request.Spans.Count > MostReported)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"A worker sends at most {MostReported} spans at a time."));
+        }
+
+        var worker = admission.Admit(caller, request.WorkerId, request.ClusterId, request.Epoch, counter: 0);
+        var state = loop.Current;
+        foreach (var reported in request.Spans)
+        {
+            // Of an attempt that is forgotten, or of another's: there is nobody left to show it to.
+            if (reported.Span is { } span && SpanLimits.IsValid(span) && state.Attempt(new Fence(reported.Fence)) is { } attempt && attempt.Worker == worker && state.Jobs.Find(attempt.JobUid) is { } job)
+            {
+                span.JobId = "";
+                var own = JobTrace.Of(job) is { } trace && trace.TraceId == span.TraceId;
+                tracer.Heard(job.Uid);
+                spans.Add(new StoredSpan(job.Uid, own, span.End is null ? SpanRank.Open : SpanRank.Ended, SpanLimits.Cut(span)));
+            }
+        }
+
+        return new V1.ReportSpansResponse();
     }
 }

@@ -31,6 +31,7 @@ internal static class AccessRules
         [Service + "GetBlob"] = s_everybody,
         [Service + "WorkerLink"] = s_workers,
         [Service + "WorkerLogs"] = s_workers,
+        [Service + "ReportSpans"] = s_workers,
         [Service + "ListWorkers"] = s_operators,
         [Service + "DrainWorker"] = s_admins,
         [Service + "ListVms"] = s_operators,

@@ -15,6 +15,7 @@ internal sealed class JobTracer(SpanStore store, SchedulerService scheduler, Ope
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, FollowedJob> _jobs = [];
+    private readonly HashSet<long> _heard = [];
     private long _newest = opened.State.Meta.NextJob - 1;
     private bool _resumed;
 
@@ -79,6 +80,18 @@ internal sealed class JobTracer(SpanStore store, SchedulerService scheduler, Ope
                         HandOver(state, job, attempt, followed, now);
                     }
                 }
+            }
+        }
+    }
+
+    /// <summary>Something is known of a job although its trace is not sampled: something in it failed. Then what the controller knows is kept, too.</summary>
+    public void Heard(long jobUid)
+    {
+        lock (_gate)
+        {
+            if (!_jobs.ContainsKey(jobUid) && _heard.Count < MostFollowed)
+            {
+                _heard.Add(jobUid);
             }
         }
     }
@@ -181,13 +194,15 @@ internal sealed class JobTracer(SpanStore store, SchedulerService scheduler, Ope
         {
             Add(job.Uid, JobSpans.Ended(JobSpans.Job(state.Meta.ClusterId, followed.Trace, job), job.State, job.Failure, now));
         }
-        else if (job.State is JobState.Failed or JobState.WorkerFailed or JobState.Unschedulable && Wall(job.EndedAt) > now - TimeSpan.FromMinutes(1) && JobTrace.Of(job) is { } trace)
+        else if ((job.State is not (JobState.Succeeded or JobState.Killed) || _heard.Contains(job.Uid)) && Wall(job.EndedAt) > now - TimeSpan.FromMinutes(1) && JobTrace.Of(job) is { } trace)
         {
             foreach (var span in JobSpans.Afterwards(state, trace, job, now))
             {
                 Add(job.Uid, span);
             }
         }
+
+        _heard.Remove(job.Uid);
     }
 
     private void Add(long jobUid, V1.Span span) => store.Add(new StoredSpan(jobUid, IsOwn: true, SpanRank.Ended, span));

@@ -77,6 +77,7 @@ public sealed class DefaultDenyTests(DefaultDenyTests.Fixture fixture) : IClassF
         [Controller + "ListJobs"] = Users,
         [Controller + "ListWorkers"] = Operators,
         [Controller + "ListVms"] = Operators,
+        [Controller + "ReportSpans"] = "worker",
         [Controller + "LookupEndpoints"] = Users,
         [Controller + "OpenRegistration"] = Operators,
         [Controller + "RegisterEndpoint"] = Users,

@@ -218,6 +218,11 @@ internal sealed partial class AttemptLoop : IDisposable
         switch (output)
         {
             case WorkerOutput.RecordStart(var fence, var spec):
+                if (spec.Trace is { } trace)
+                {
+                    trace.ReceivedAt = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(_time.GetUtcNow()); // its span begins now
+                }
+
                 try
                 {
                     _spool.Start(fence, spec);

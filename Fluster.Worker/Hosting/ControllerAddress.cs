@@ -43,7 +43,7 @@ internal sealed class ControllerAddress : IDisposable
             if (_channel is null || address != Current)
             {
                 // An older one is left to the calls that still use it; addresses change once in a worker's life, if ever.
-                _channel = RpcChannel.ForAddress(new Uri(address), s_limits, channel => CertificatePin.Apply(channel, _certificateHash));
+                _channel = RpcChannel.ForAddress(new Uri(address), s_limits, channel => ControllerTransport.Apply(channel, _certificateHash));
                 Current = address;
             }
 

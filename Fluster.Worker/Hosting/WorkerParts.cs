@@ -9,6 +9,7 @@ namespace Fluster.Worker;
 internal sealed class WorkerParts : IAsyncDisposable
 {
     private static readonly TimeSpan s_healthInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_guardPatience = TimeSpan.FromSeconds(5);
 
     private readonly Stack<IDisposable> _owned = new();
@@ -25,6 +26,8 @@ internal sealed class WorkerParts : IAsyncDisposable
     private readonly ControllerLink _link;
     private readonly MetadataWatch _metadata;
     private readonly LogSender _logs;
+    private readonly SpanOutbox _spans = new();
+    private readonly SpanSender _spanSender;
     private long _links;
 
     private WorkerParts(WorkerOptions options, string directory, IDisposable holder, ServiceEndpointResolver resolver, TimeProvider time, ILoggerFactory loggers)
@@ -66,6 +69,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Users = _users.Pool,
             MetadataGroup = _firewall.Group,
             JobHostPath = jobHost,
+            Spans = _spans,
             Logger = loggers.CreateLogger<ProcessRuntime>(),
             Surroundings = new WorkerSurroundings
             {
@@ -89,6 +93,7 @@ internal sealed class WorkerParts : IAsyncDisposable
             Bundles = _runtime.Bundles,
             MetadataGroup = _firewall.Group,
             JobHostPath = _runtime.JobHostPath,
+            Spans = _spans,
             Logger = loggers.CreateLogger<DockerRuntime>(),
             Surroundings = _runtime.Surroundings with { BaseVariables = new Dictionary<string, string>(StringComparer.Ordinal) },
             ClusterId = () => loop!.Cluster?.ClusterId ?? "",
@@ -97,6 +102,7 @@ internal sealed class WorkerParts : IAsyncDisposable
         Loop = loop;
         _link = new ControllerLink(connection, () => Hello(id, memory, isolation), new ClusterTrust(memory, id, options.Token, time), _orphan, loop.Post, time, loggers.CreateLogger<ControllerLink>());
         _logs = new LogSender(connection, () => LogsHello(id, memory), loop.LogAcknowledged, time, loggers.CreateLogger<LogSender>());
+        _spanSender = new SpanSender(connection, _spans, () => SpansFrom(id, memory), time, loggers.CreateLogger<SpanSender>());
         (loop.Link, loop.Logs) = (_link, _logs);
         _metadata = new MetadataWatch(options.MetadataHost, loop.Post, time, loggers.CreateLogger<MetadataWatch>());
         loop.Recover();
@@ -127,7 +133,7 @@ internal sealed class WorkerParts : IAsyncDisposable
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task[] parts = [Loop.RunAsync(ended.Token), _link.RunAsync(ended.Token), _logs.RunAsync(ended.Token), _guard.RunAsync(ended.Token), _metadata.RunAsync(ended.Token), WatchHealthAsync(ended.Token)];
+        Task[] parts = [Loop.RunAsync(ended.Token), _link.RunAsync(ended.Token), _logs.RunAsync(ended.Token), _spanSender.RunAsync(ended.Token), _guard.RunAsync(ended.Token), _metadata.RunAsync(ended.Token), WatchHealthAsync(ended.Token)];
         try
         {
             await await Task.WhenAny(parts);
@@ -217,6 +223,17 @@ internal sealed class WorkerParts : IAsyncDisposable
         hello.Holdings.AddRange(Loop.Holdings);
         return hello;
     }
+
+    /// <summary>Sends the spans of what has ended, as far as the controller takes them now.</summary>
+    public async Task SendSpansAsync()
+    {
+        using var limit = new CancellationTokenSource(s_farewell, _time);
+        await _spanSender.SendAllAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private V1.ReportSpansRequest? SpansFrom(string id, ClusterMemory memory) => Loop.Cluster is not { } cluster
+        ? null
+        : new V1.ReportSpansRequest { ClusterId = cluster.ClusterId, Epoch = cluster.Epoch, WorkerId = id, Incarnation = memory.Incarnation };
 
     private V1.WorkerLogsHello LogsHello(string id, ClusterMemory memory)
     {

@@ -59,6 +59,7 @@ internal sealed partial class WorkerService(
         {
             Log.Stopping(_logger, parts.Loop.LiveAttempts);
             await parts.Loop.ShutDownAsync(s_shutdownPatience);
+            await parts.SendSpansAsync();
         }
 
         await _stopped.CancelAsync();

@@ -26,6 +26,9 @@ internal sealed class AttemptDirectory(string root)
     /// <summary>What the attempt is told. Only the worker writes here.</summary>
     public string Notices { get; } = Path.Combine(root, "notices");
 
+    /// <summary>Where its processes leave their spans.</summary>
+    public string Spans { get; } = Path.Combine(root, "spans");
+
     /// <summary>Where the attempt is told that it is preempted.</summary>
     public string Preemption => Path.Combine(Notices, "preemption");
 
@@ -36,12 +39,13 @@ internal sealed class AttemptDirectory(string root)
         {
             Directory.CreateDirectory(Work);
             Directory.CreateDirectory(Outcome);
+            Directory.CreateDirectory(Spans);
             Directory.CreateDirectory(Notices);
             return;
         }
 
         Directory.CreateDirectory(root, Owner);
-        foreach (var directory in (string[])[Work, Outcome, Home, Temporary])
+        foreach (var directory in (string[])[Work, Outcome, Spans, Home, Temporary])
         {
             Directory.CreateDirectory(directory, Owner);
             Libc.Check(Libc.lchown(directory, user, user), "lchown");
@@ -89,6 +93,7 @@ internal sealed class AttemptDirectory(string root)
             File.SetUnixFileMode(root, Owner);
             File.SetUnixFileMode(Work, Everybody);
             File.SetUnixFileMode(Outcome, Everybody);
+            File.SetUnixFileMode(Spans, Everybody);
             File.SetUnixFileMode(Notices, Owner | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         }
     }

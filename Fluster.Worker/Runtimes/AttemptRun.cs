@@ -12,9 +12,9 @@ internal abstract partial class AttemptRun : IRunningAttempt
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
 
-    protected AttemptRun(Fence fence, V1.AttemptSpec spec, AttemptLog log, AttemptDirectory directory, Action<WorkerEvent> report, TimeProvider time, ILogger logger)
+    protected AttemptRun(Fence fence, V1.AttemptSpec spec, AttemptLog log, AttemptDirectory directory, AttemptTrace trace, Action<WorkerEvent> report, TimeProvider time, ILogger logger)
     {
-        (Fence, Spec, Output, Files, Report, _time, _logger) = (fence, spec, log, directory, report, time, logger);
+        (Fence, Spec, Output, Files, Trace, Report, _time, _logger) = (fence, spec, log, directory, trace, report, time, logger);
     }
 
     public Fence Fence { get; }
@@ -24,6 +24,9 @@ internal abstract partial class AttemptRun : IRunningAttempt
     protected AttemptLog Output { get; }
 
     protected AttemptDirectory Files { get; }
+
+    /// <summary>Where its time goes.</summary>
+    protected AttemptTrace Trace { get; }
 
     protected Action<WorkerEvent> Report { get; }
 
@@ -89,7 +92,15 @@ internal abstract partial class AttemptRun : IRunningAttempt
             end = end with { At = _time.GetUtcNow(), Failure = end.Failure ?? FailureOf(exception) };
         }
 
+        Trace.End(end, Stopping.IsCancellationRequested);
         Report(new WorkerEvent.Ended(Fence, end));
+    }
+
+    /// <summary>The entrypoint is about to be launched. How long a .NET one takes to come to user code, it says itself.</summary>
+    protected AttemptTrace.Step? BeginLaunch(IDictionary<string, string> variables)
+    {
+        variables[FlusterEnvironment.LaunchedAt] = ((_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return Spec.Entrypoint.KindCase == V1.Entrypoint.KindOneofCase.Dotnet ? null : Trace.Begin("process start");
     }
 
     /// <summary>Returns how the program ended.</summary>
@@ -121,6 +132,7 @@ internal abstract partial class AttemptRun : IRunningAttempt
         Cached.Dispose();
         await Output.EndAsync();
         end = Completed(end);
+        Trace.End(end, Stopping.IsCancellationRequested);
         try
         {
             Files.Remove();

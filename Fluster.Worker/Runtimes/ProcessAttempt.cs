@@ -16,8 +16,8 @@ internal sealed partial class ProcessAttempt : AttemptRun
     private LaunchedProgram? _program; // the entrypoint's
     private UserLease? _user;
 
-    public ProcessAttempt(Fence fence, V1.AttemptSpec spec, ProcessRuntime runtime, AttemptLog log, AttemptBoundary boundary, AttemptDirectory directory, Action<WorkerEvent> report)
-        : base(fence, spec, log, directory, report, runtime.Time, runtime.Logger)
+    public ProcessAttempt(Fence fence, V1.AttemptSpec spec, ProcessRuntime runtime, AttemptLog log, AttemptBoundary boundary, AttemptDirectory directory, AttemptTrace trace, Action<WorkerEvent> report)
+        : base(fence, spec, log, directory, trace, report, runtime.Time, runtime.Logger)
     {
         (_runtime, _boundary) = (runtime, boundary);
     }
@@ -43,6 +43,17 @@ internal sealed partial class ProcessAttempt : AttemptRun
 
     protected override async Task<AttemptEnd> PrepareAndRunAsync()
     {
+        var (variables, argv) = await PrepareAsync();
+        Stopping.Token.ThrowIfCancellationRequested();
+        var (exitCode, exitSignal, failure) = await RunProgramAsync(
+            argv, variables, V1.LogStream.Stdout, V1.LogStream.Stderr,
+            () => Report(new WorkerEvent.Running(Fence, _runtime.Time.GetUtcNow(), Ports.Ports)));
+        return new AttemptEnd { At = default, ExitCode = exitCode, Signal = exitSignal, Failure = failure };
+    }
+
+    private async Task<(Dictionary<string, string> Variables, IReadOnlyList<string> Argv)> PrepareAsync()
+    {
+        using var step = Trace.Begin("bundle");
         var stopping = Stopping.Token;
         if (_runtime.Users is { } users)
         {
@@ -54,6 +65,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
         Ports = _runtime.Ports.Take(Spec.Ports);
         var variables = JobVariables.Of(Spec, Fence, SurroundingsHere, Ports.Ports, _runtime.Isolation.Ward.MarkOf(Fence));
         variables[FlusterEnvironment.PreemptionFile] = Files.Preemption;
+        variables[FlusterEnvironment.SpanDirectory] = Files.Spans;
         if (Spec.Environment?.WorkingFiles is { } files)
         {
             await _runtime.Bundles.CopyAsync(files, Files.Work, stopping);
@@ -62,6 +74,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
 
         foreach (var command in Spec.Environment?.SetupCommands ?? [])
         {
+            using var setUp = Trace.Begin("set-up");
             var (code, signal, problem) = await RunProgramAsync([Shell, "-c", command], variables, V1.LogStream.Build, V1.LogStream.Build, started: null);
             stopping.ThrowIfCancellationRequested();
             if (code != 0)
@@ -71,12 +84,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
             }
         }
 
-        var argv = await EntrypointAsync(variables, stopping);
-        stopping.ThrowIfCancellationRequested();
-        var (exitCode, exitSignal, failure) = await RunProgramAsync(
-            argv, variables, V1.LogStream.Stdout, V1.LogStream.Stderr,
-            () => Report(new WorkerEvent.Running(Fence, _runtime.Time.GetUtcNow(), Ports.Ports)));
-        return new AttemptEnd { At = default, ExitCode = exitCode, Signal = exitSignal, Failure = failure };
+        return (variables, await EntrypointAsync(variables, stopping));
     }
 
     private async Task<IReadOnlyList<string>> EntrypointAsync(Dictionary<string, string> variables, CancellationToken cancellationToken)
@@ -123,6 +131,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
         var file = ProgramSearch.Find(argv.Count > 0 ? argv[0] : "", variables["PATH"], Files.Work, out var missing)
             ?? throw new AttemptFailedException(new JobFailure(FailureKind.ProgramNotFound, missing!));
         var (mode, cgroup) = _boundary.Placement;
+        var launching = started is null ? default : BeginLaunch(variables);
         var request = new LaunchRequest
         {
             Isolation = mode,
@@ -151,6 +160,7 @@ internal sealed partial class ProcessAttempt : AttemptRun
         if (started is not null)
         {
             _program = program;
+            launching?.Dispose();
             started();
         }
 

@@ -50,6 +50,9 @@ internal sealed class ProcessRuntime : IJobRuntime, IAsyncDisposable
 
     public required string JobHostPath { get; init; }
 
+    /// <summary>Where the spans of attempts go.</summary>
+    public SpanOutbox Spans { get; init; } = new();
+
     public required ILogger Logger { get; init; }
 
     /// <summary>How long a process may outlive SIGKILL before the attempt counts as ended without it: one that waits for a dead disk cannot be helped.</summary>
@@ -62,7 +65,9 @@ internal sealed class ProcessRuntime : IJobRuntime, IAsyncDisposable
     public IRunningAttempt Start(Fence fence, V1.AttemptSpec spec, Action<WorkerEvent> report)
     {
         var log = new AttemptLog(_openLog(fence, spec), Pump, Time);
-        var attempt = new ProcessAttempt(fence, spec, this, log, Isolation.CreateBoundary(fence, () => Launcher.ProcessId), new AttemptDirectory(Path.Combine(_workDirectory, fence.ToString())), report);
+        var files = new AttemptDirectory(Path.Combine(_workDirectory, fence.ToString()));
+        var trace = new AttemptTrace(fence, spec, Surroundings.WorkerId, files.Spans, Spans, Time);
+        var attempt = new ProcessAttempt(fence, spec, this, log, Isolation.CreateBoundary(fence, () => Launcher.ProcessId), files, trace, report);
         _attempts[fence] = attempt;
         _ = Detached.Run(async () =>
         {

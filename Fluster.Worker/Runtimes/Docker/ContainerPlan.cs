@@ -15,6 +15,7 @@ internal sealed class ContainerPlan(
     private const string Bundle = Root + "bundle";
     private const string JobHost = Root + "jobhost";
     private const string Notices = Root + "notices";
+    private const string Spans = Root + "spans";
 
     /// <summary>The group of containers that are kept from the metadata server: "nogroup".</summary>
     private const string NoGroup = "65534";
@@ -25,7 +26,7 @@ internal sealed class ContainerPlan(
     private const long NanoCpusPerMilli = 1_000_000;
     private const long LeastNanoCpus = 10_000_000;
 
-    private readonly List<DockerMount> _mounts = [new(directory.Work, Work, ReadOnly: false), new(directory.Notices, Notices, ReadOnly: true)];
+    private readonly List<DockerMount> _mounts = [new(directory.Work, Work, ReadOnly: false), new(directory.Notices, Notices, ReadOnly: true), new(directory.Spans, Spans, ReadOnly: false)];
     private string[] _argv = [];
 
     public bool HasSetup => spec.Environment?.SetupCommands.Count > 0;
@@ -77,10 +78,17 @@ internal sealed class ContainerPlan(
         ];
     }
 
-    public DockerContainerRequest Request()
+    /// <param name="launched">Variables that are known only now.</param>
+    public DockerContainerRequest Request(IReadOnlyDictionary<string, string>? launched = null)
     {
         var variables = JobVariables.Of(spec, fence, runtime.Surroundings, ports, runtime.Ward.MarkOf(fence));
         variables[FlusterEnvironment.PreemptionFile] = $"{Notices}/{Path.GetFileName(directory.Preemption)}";
+        variables[FlusterEnvironment.SpanDirectory] = Spans;
+        foreach (var (name, value) in launched ?? new Dictionary<string, string>(StringComparer.Ordinal))
+        {
+            variables[name] = value;
+        }
+
         if (spec.GpuIndices.Count > 0)
         {
             variables[JobVariables.VisibleGpus] = string.Join(',', Enumerable.Range(0, spec.GpuIndices.Count)); // those that it has, as they are numbered inside

@@ -24,8 +24,8 @@ internal sealed partial class DockerAttempt : AttemptRun
     private IReadOnlyList<int> _undead = [];
     private long? _endingSince;
 
-    public DockerAttempt(Fence fence, V1.AttemptSpec spec, DockerRuntime runtime, AttemptLog log, AttemptDirectory directory, Action<WorkerEvent> report)
-        : base(fence, spec, log, directory, report, runtime.Time, runtime.Logger)
+    public DockerAttempt(Fence fence, V1.AttemptSpec spec, DockerRuntime runtime, AttemptLog log, AttemptDirectory directory, AttemptTrace trace, Action<WorkerEvent> report)
+        : base(fence, spec, log, directory, trace, report, runtime.Time, runtime.Logger)
     {
         (_runtime, _name) = (runtime, $"fluster-{runtime.Ward.Id}-{fence}");
     }
@@ -47,6 +47,7 @@ internal sealed partial class DockerAttempt : AttemptRun
     protected override async Task<AttemptEnd> PrepareAndRunAsync()
     {
         var stopping = Stopping.Token;
+        var preparing = Trace.Begin("bundle"); // its image among it
         var image = await GetImageAsync(stopping);
         Files.Create();
         Files.OpenToOthers(); // the image may run as another user
@@ -62,10 +63,14 @@ internal sealed partial class DockerAttempt : AttemptRun
         stopping.ThrowIfCancellationRequested();
         _runtime.Ward.RememberEngine(Engine.Socket); // before the first container that has to be found again
         _created = true;
-        await Engine.CreateContainerAsync(_name, plan.Request(), CancellationToken.None);
+        preparing.Dispose();
+        var launched = new Dictionary<string, string>(StringComparer.Ordinal);
+        var launching = BeginLaunch(launched);
+        await Engine.CreateContainerAsync(_name, plan.Request(launched), CancellationToken.None);
         await using var output = await Engine.AttachAsync(_name, CancellationToken.None);
         stopping.ThrowIfCancellationRequested();
         await StartAsync(plan);
+        launching?.Dispose();
         var reading = ReadOutputAsync(output);
         if (setup is null)
         {

@@ -40,6 +40,9 @@ internal sealed partial class DockerRuntime(DockerEngine engine, string workDire
 
     public required string JobHostPath { get; init; }
 
+    /// <summary>Where the spans of attempts go.</summary>
+    public SpanOutbox Spans { get; init; } = new();
+
     /// <summary>For the label that says whose container it is.</summary>
     public required Func<string> ClusterId { get; init; }
 
@@ -60,7 +63,9 @@ internal sealed partial class DockerRuntime(DockerEngine engine, string workDire
     public IRunningAttempt Start(Fence fence, V1.AttemptSpec spec, Action<WorkerEvent> report)
     {
         var log = new AttemptLog(openLog(fence, spec), Pump, Time);
-        var attempt = new DockerAttempt(fence, spec, this, log, new AttemptDirectory(Path.Combine(workDirectory, fence.ToString())), report);
+        var files = new AttemptDirectory(Path.Combine(workDirectory, fence.ToString()));
+        var trace = new AttemptTrace(fence, spec, Surroundings.WorkerId, files.Spans, Spans, Time);
+        var attempt = new DockerAttempt(fence, spec, this, log, files, trace, report);
         _attempts[fence] = attempt;
         _ = Detached.Run(async () =>
         {
