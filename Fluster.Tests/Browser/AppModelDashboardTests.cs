@@ -49,6 +49,37 @@ public class AppModelDashboardTests(Chromium chromium)
         await EarlierRunAsync(later, next);
     }
 
+    /// <summary>The AppHost of this repository, as "dotnet run" starts it.</summary>
+    [BrowserFact]
+    public async Task FlusterAppHost_ByItsLink_ShowsTheCluster()
+    {
+        using var directory = new TemporaryDirectory();
+        var context = directory.File("context.json");
+        await using var host = await AppHostProcess.StartFlusterAsync(directory.File("data"), context);
+        Assert.Contains("Now listening on: http://", host.Output, StringComparison.Ordinal);
+        var link = new Uri((await host.LineAsync(line => line.StartsWith("Login to the dashboard at ", StringComparison.Ordinal))).Split(' ')[^1]);
+        await using var tab = await chromium.OpenAsync(link.GetLeftPart(UriPartial.Authority));
+        var page = tab.Page;
+        await page.GotoAsync(link.PathAndQuery);
+
+        var worker = page.GetByRole(AriaRole.Row, new() { NameRegex = new("^worker-1 ") });
+        await Assertions.Expect(worker).ToContainTextAsync("Healthy");
+        await Assertions.Expect(worker.GetByText("Drain").First).ToBeVisibleAsync();
+        await tab.AssertAccessibleAsync();
+        await tab.AssertFitsPhoneAsync();
+        await tab.ScreenshotAsync("apphost-cluster");
+
+        // The controller has the cluster's key and sends its telemetry: the one is not to be seen, the other is.
+        await page.GetByRole(AriaRole.Link, new() { Name = "controller", Exact = true }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Row, new() { NameRegex = new("^Fluster__Controller__ClusterKey ") })).ToContainTextAsync("secret");
+        Assert.DoesNotContain("PRIVATE KEY", await page.ContentAsync(), StringComparison.Ordinal);
+        using var job = CliProcess.Start(context, "job", "run", "--", "true");
+        Assert.Equal(0, await job.ExitAsync());
+        await page.GotoAsync("/traces?resource=controller");
+        await Assertions.Expect(page.GetByRole(AriaRole.Rowheader).First).ToBeVisibleAsync();
+        tab.AssertNoErrors();
+    }
+
     private static TestApplication Small(TemporaryDirectory directory)
     {
         var app = TestApplication.WithDashboard(directory);
@@ -91,13 +122,13 @@ public class AppModelDashboardTests(Chromium chromium)
         await app.Running.ResourceCommands.ExecuteCommandAsync("talker", KnownResourceCommands.StopCommand);
         await Assertions.Expect(talker).ToContainTextAsync("Exited");
         Assert.True(await page.EvaluateAsync<bool>("() => window.loadedOnce === true"));
-        await talker.GetByRole(AriaRole.Button, new() { Name = "Start" }).ClickAsync();
+        await talker.GetByRole(AriaRole.Button, new() { Name = "Start talker", Exact = true }).ClickAsync();
         await Assertions.Expect(talker).ToContainTextAsync("Running");
 
         // A question first, for a command that has one.
-        await talker.GetByText("Drop").First.ClickAsync();
+        await talker.Locator("summary").ClickAsync();
         await Assertions.Expect(talker).ToContainTextAsync("Drop what it has?");
-        await talker.GetByRole(AriaRole.Button, new() { Name = "Drop" }).ClickAsync();
+        await talker.Locator("form button.danger").ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Status).First).ToContainTextAsync("Dropped it.");
     }
 
@@ -106,11 +137,11 @@ public class AppModelDashboardTests(Chromium chromium)
         var page = tab.Page;
         await page.GetByRole(AriaRole.Link, new() { Name = "talker", Exact = true }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "talker", Exact = true })).ToBeVisibleAsync();
-        var plain = page.GetByRole(AriaRole.Row, new() { NameRegex = new("^PLAIN ") });
+        var plain = page.Locator("tr", new() { HasText = "PLAIN" });
         await Assertions.Expect(plain.GetByText("to be seen")).ToBeHiddenAsync();
-        await plain.GetByText("Show").ClickAsync();
+        await plain.Locator("summary").ClickAsync();
         await Assertions.Expect(plain.GetByText("to be seen")).ToBeVisibleAsync();
-        await Assertions.Expect(page.GetByRole(AriaRole.Row, new() { NameRegex = new("^HIDDEN ") })).ToContainTextAsync("secret");
+        await Assertions.Expect(page.Locator("tr", new() { HasText = "HIDDEN" })).ToContainTextAsync("secret");
         Assert.DoesNotContain("hush-hush-42", await page.ContentAsync(), StringComparison.Ordinal);
         await tab.AssertAccessibleAsync();
         await tab.AssertFitsPhoneAsync();
@@ -143,7 +174,7 @@ public class AppModelDashboardTests(Chromium chromium)
     {
         using var client = app.Running.CreateHttpClient("api");
         await client.GetStringAsync("/name");
-        using var missing = await client.GetAsync("/call?address=http://127.0.0.1:1/");
+        using var missing = await client.GetAsync($"/call?address={client.BaseAddress}missing");
         var page = tab.Page;
         await page.GetByRole(AriaRole.Navigation, new() { Name = "Pages", Exact = true }).GetByRole(AriaRole.Link, new() { Name = "Traces" }).ClickAsync();
         var trace = page.GetByRole(AriaRole.Link, new() { Name = "GET /call" });
@@ -179,7 +210,7 @@ public class AppModelDashboardTests(Chromium chromium)
         await page.GotoAsync(link.PathAndQuery);
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Resources" })).ToBeVisibleAsync();
         Assert.Equal("/", new Uri(page.Url).PathAndQuery); // the token is not in the address any more
-        await page.GetByLabel("Run").SelectOptionAsync(new SelectOptionValue { Index = 1 });
+        await page.GetByLabel("Run", new() { Exact = true }).SelectOptionAsync(new SelectOptionValue { Index = 1 });
         await Assertions.Expect(page.GetByText("This is what an earlier run has left")).ToBeVisibleAsync();
         await page.GetByLabel("Search").FillAsync("needle");
         await page.GetByRole(AriaRole.Button, new() { Name = "Search" }).ClickAsync();

@@ -33,7 +33,7 @@ internal sealed class TestApplication : IAsyncDisposable
 
     /// <summary>An application with a dashboard, in a directory that stays when it ends: another one there is a restart of the AppHost.</summary>
     public static TestApplication WithDashboard(TemporaryDirectory directory, params string[] args) =>
-        new(directory.Path, hasDashboard: true, [$"--{Aspire.Hosting.Running.EndpointAllocator.RandomizePorts}=true", .. args]) { _keepsDirectory = true };
+        new(directory.Path, hasDashboard: true, ["--environment=Development", $"--{Aspire.Hosting.Running.EndpointAllocator.RandomizePorts}=true", .. args]) { _keepsDirectory = true };
 
     /// <summary>The link that logs in to its dashboard.</summary>
     public async Task<Uri> LoginLinkAsync()

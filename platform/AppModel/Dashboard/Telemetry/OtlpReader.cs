@@ -199,7 +199,20 @@ internal static class OtlpReader
             }
         }
 
-        return span with { Attributes = attributes, Events = events, Links = links };
+        return span with { Name = Readable(span.Name, attributes), Attributes = attributes, Events = events, Links = links };
+    }
+
+    /// <summary>ASP.NET Core calls all its spans the same; what was asked for says more.</summary>
+    private static string Readable(string name, List<KeyValuePair<string, string>> attributes)
+    {
+        if (name != "Microsoft.AspNetCore.Hosting.HttpRequestIn")
+        {
+            return name;
+        }
+
+        return Of("http.request.method") is { } method && (Of("http.route") ?? Of("url.path")) is { } target ? $"{method} {target}" : name;
+
+        string? Of(string key) => attributes.Find(attribute => attribute.Key == key).Value;
     }
 
     private static SpanEvent Event(ReadOnlySpan<byte> message)
