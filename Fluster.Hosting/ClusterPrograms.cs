@@ -63,7 +63,7 @@ internal sealed record ClusterPrograms(string Controller, string Worker)
     private static IResourceBuilder<ExecutableResource> AddProgram(IDistributedApplicationBuilder builder, string name, string assembly)
     {
         var path = Path.GetFullPath(assembly, builder.AppHostDirectory);
-        return builder.AddExecutable(name, "dotnet", Path.GetDirectoryName(path)!, path).WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName);
+        return builder.AddExecutable(name, "dotnet", Path.GetDirectoryName(path)!, path).WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName).WithOtlpExporter();
     }
 
     private static string? Metadata(IDistributedApplicationBuilder builder, string key) => builder.AppHostAssembly?

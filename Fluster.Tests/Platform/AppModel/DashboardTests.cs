@@ -45,6 +45,58 @@ public class DashboardTests
     }
 
     [Fact]
+    public async Task Pages_WithoutALogin_AreNotShown()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var app = TestApplication.WithDashboard(directory);
+        await app.StartAsync();
+        var link = await app.LoginLinkAsync();
+        using var client = Client(link);
+
+        foreach (var path in (string[])["/", "/resources/x", "/console", "/console/lines?after=0", "/console/download", "/traces", "/traces/x", "/logs", "/metrics", "/no-such-page"])
+        {
+            using var answer = await client.GetAsync(path);
+            Assert.Equal((path, HttpStatusCode.Redirect), (path, answer.StatusCode));
+            Assert.StartsWith("/login?", answer.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        }
+
+        using var command = await client.PostAsync("/resources/x/commands/stop", content: null);
+        Assert.Equal(HttpStatusCode.Redirect, command.StatusCode);
+        using var forged = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { { "Cookie", "apphost-00000000=9999999999.00" } } };
+        using var refused = await client.SendAsync(forged);
+        Assert.Equal(HttpStatusCode.Redirect, refused.StatusCode);
+    }
+
+    /// <summary>Browsers keep a strict cookie back from the redirect that follows a link on another site, and the login would begin again.</summary>
+    [Fact]
+    public async Task Login_ByALinkOnAnotherSite_GoesOnFromAPageOfItsOwn()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var app = TestApplication.WithDashboard(directory);
+        await app.StartAsync();
+        var link = await app.LoginLinkAsync();
+        using var client = Client(link);
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, link.PathAndQuery) { Headers = { { "Sec-Fetch-Site", "cross-site" } } };
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Contains("content=\"0;url=/\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.True(answer.Headers.Contains("Set-Cookie"));
+    }
+
+    [Fact]
+    public void Login_ManyWrongTokens_EvenTheRightOneHasToWait()
+    {
+        var time = new ShiftedTime();
+        var login = new BrowserLogin("right", "x", time);
+        Assert.All(Enumerable.Range(0, 20), _ => Assert.False(login.Accepts("wrong")));
+        Assert.False(login.Accepts("right"));
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.True(login.Accepts("right"));
+    }
+
+    [Fact]
     public async Task Login_AfterARestart_IsStillThere()
     {
         using var directory = new TemporaryDirectory();

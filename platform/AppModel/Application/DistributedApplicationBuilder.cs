@@ -52,7 +52,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         // Stopping takes as long as the slowest resource's grace, one after another along the dependencies.
         Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMinutes(1));
         _host.Logging.ClearProviders();
-        Services.AddSingleton(new AppHostIdentity(_host.Environment.ApplicationName, AppHostDirectory, AppHostPath));
+        Services.AddSingleton(new AppHostIdentity(options.DashboardApplicationName ?? _host.Environment.ApplicationName, AppHostDirectory, AppHostPath));
         Services.AddAppModel(_resources, Eventing, ExecutionContext, options);
     }
 

@@ -17,7 +17,7 @@ internal static class ProjectDefaults
         var isPublished = resource.ApplicationBuilder.ExecutionContext.IsPublishMode;
         if (!isPublished)
         {
-            resource.WithEnvironment(context => Dashboard.TelemetryVariables.AddAsync(context, configuration));
+            resource.WithEnvironment("LOGGING__CONSOLE__FORMATTERNAME", "simple").WithOtlpExporter();
         }
 
         if (!isPublished && profile is { } picked)

@@ -45,7 +45,7 @@ internal sealed record DashboardOptions
             BrowserToken = NotEmpty(configuration["ASPIRE_DASHBOARD_FRONTEND_BROWSERTOKEN"] ?? configuration["AppHost:BrowserToken"]),
             OtlpApiKey = NotEmpty(configuration["AppHost:OtlpApiKey"]),
             AllowsAnonymous = IsTrue(configuration["ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS"]),
-            AllowsUnsecuredTransport = IsTrue(configuration["ASPIRE_ALLOW_UNSECURED_TRANSPORT"]),
+            AllowsUnsecuredTransport = options.AllowUnsecuredTransport || IsTrue(configuration["ASPIRE_ALLOW_UNSECURED_TRANSPORT"]),
             Home = NotEmpty(configuration["ASPIRE_HOME"])
                 ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".aspire"),
         };

@@ -14,13 +14,12 @@ internal static class TelemetryVariables
     {
         var variables = context.EnvironmentVariables;
         var resource = context.Resource.Name;
-        variables["LOGGING__CONSOLE__FORMATTERNAME"] = "simple";
-        variables["OTEL_SERVICE_NAME"] = resource;
         if (context.ExecutionContext.IsPublishMode)
         {
-            return;
+            return; // Where it is deployed to, there is another place for telemetry.
         }
 
+        variables["OTEL_SERVICE_NAME"] = resource;
         var services = context.ExecutionContext.Services;
         if (await services.GetRequiredService<DashboardServer>().Otlp.WaitAsync(context.CancellationToken) is { } dashboard)
         {
