@@ -84,7 +84,7 @@ public class AppModelDashboardTests(Chromium chromium)
     {
         var app = TestApplication.WithDashboard(directory);
         var secret = app.Builder.AddParameter("pass", "hush-hush-42", secret: true);
-        app.Builder.AddProject("api", Path.Combine(Repository.Root, "Fluster.Tests", "Programs", "ProbeService", "ProbeService.csproj")).WithHttpHealthCheck("/health");
+        app.AddProbeService("api");
         app.AddScript("talker", "echo 'a needle in <hay>'; echo trouble >&2; i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.2; done")
             .WithEnvironment("PLAIN", "to be seen").WithEnvironment("HIDDEN", secret)
             .WithCommand("drop", "Drop", _ => Task.FromResult(CommandResults.Success("Dropped it.")), new CommandOptions { ConfirmationMessage = "Drop what it has?" });

@@ -135,8 +135,8 @@ public class DashboardTelemetryTests
         string trace;
         await using (var app = TestApplication.WithDashboard(directory))
         {
-            var back = app.Builder.AddProject("back", ProbeService).WithHttpHealthCheck("/health");
-            app.Builder.AddProject("front", ProbeService).WithReference(back).WithHttpHealthCheck("/health");
+            var back = app.AddProbeService("back");
+            app.AddProbeService("front").WithReference(back);
             await app.StartAsync();
             using var client = await LoggedInAsync(app);
             await app.WhenReadyAsync("front");
@@ -187,8 +187,6 @@ public class DashboardTelemetryTests
                 async () => (html = await client.GetStringAsync($"/traces/{trace}{query}")).Contains("GET /call", StringComparison.Ordinal) && html.Contains("GET /environment/", StringComparison.Ordinal), () => html);
         }
     }
-
-    private static string ProbeService => Path.Combine(Repository.Root, "Fluster.Tests", "Programs", "ProbeService", "ProbeService.csproj");
 
     private static async Task<HttpClient> LoggedInAsync(TestApplication app)
     {

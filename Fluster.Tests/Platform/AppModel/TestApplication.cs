@@ -33,7 +33,7 @@ internal sealed class TestApplication : IAsyncDisposable
 
     /// <summary>An application with a dashboard, in a directory that stays when it ends: another one there is a restart of the AppHost.</summary>
     public static TestApplication WithDashboard(TemporaryDirectory directory, params string[] args) =>
-        new(directory.Path, hasDashboard: true, ["--environment=Development", $"--{Aspire.Hosting.Running.EndpointAllocator.RandomizePorts}=true", .. args]) { _keepsDirectory = true };
+        new(directory.Path, hasDashboard: true, [$"--{Aspire.Hosting.Running.EndpointAllocator.RandomizePorts}=true", .. args]) { _keepsDirectory = true };
 
     /// <summary>The link that logs in to its dashboard.</summary>
     public async Task<Uri> LoginLinkAsync()
@@ -58,6 +58,18 @@ internal sealed class TestApplication : IAsyncDisposable
     {
         _application = Builder.Build();
         await _application.StartAsync().WaitAsync(Limit);
+    }
+
+    /// <summary>A service with the defaults of ours that sends its telemetry at once.</summary>
+    public IResourceBuilder<ProjectResource> AddProbeService(string name)
+    {
+        var service = Builder.AddProject(name, Path.Combine(Repository.Root, "Fluster.Tests", "Programs", "ProbeService", "ProbeService.csproj")).WithHttpHealthCheck("/health");
+        foreach (var interval in (string[])["OTEL_METRIC_EXPORT_INTERVAL", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY"])
+        {
+            service.WithEnvironment(interval, "500");
+        }
+
+        return service;
     }
 
     /// <summary>Waits until a resource is in a state, and gives what it looks like then.</summary>
