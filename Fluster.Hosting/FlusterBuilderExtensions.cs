@@ -12,6 +12,7 @@ namespace Aspire.Hosting;
 public static class FlusterBuilderExtensions
 {
     private const string DefaultDirectory = ".fluster";
+    private const string OpenDashboard = "open-dashboard";
 
     // The section Fluster:Controller and Fluster:Worker, as environment variables.
     private const string Controller = "Fluster__Controller__";
@@ -52,6 +53,11 @@ public static class FlusterBuilderExtensions
             ResourceType = "Fluster",
             Properties = [],
             State = KnownResourceStates.Starting,
+        }).WithCommand(OpenDashboard, "Open dashboard", context => OpenDashboardAsync(resource, context), new CommandOptions
+        {
+            Description = "Gives an address that logs a browser in to the cluster's own pages: once, and within a minute.",
+            IsHighlighted = true,
+            UpdateState = context => context.ResourceSnapshot.State?.Text == KnownResourceStates.Running ? ResourceCommandState.Enabled : ResourceCommandState.Disabled,
         });
     }
 
@@ -249,6 +255,13 @@ public static class FlusterBuilderExtensions
             context.EnvironmentVariables[Controller + "ReleaseMachinesOnShutdown"] = s_release.ToString("c", CultureInfo.InvariantCulture);
             context.EnvironmentVariables[Controller + "VmOrphanTimeout"] = s_orphan.ToString("c", CultureInfo.InvariantCulture);
         }
+    }
+
+    private static async Task<ExecuteCommandResult> OpenDashboardAsync(FlusterResource fluster, ExecuteCommandContext context)
+    {
+        var time = context.ServiceProvider.GetRequiredService<TimeProvider>();
+        var answer = await ControllerCalls.CallAsync(fluster, time, "CreateLoginCode", [], context.CancellationToken);
+        return CommandResults.Success($"{new EndpointReference(fluster.Controller!, "http").Url}/login?code={(string?)answer?["code"]}");
     }
 
     private static async Task<ExecuteCommandResult> DrainAsync(FlusterResource fluster, string worker, ExecuteCommandContext context)

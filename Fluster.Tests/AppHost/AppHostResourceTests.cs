@@ -9,7 +9,7 @@ public class AppHostResourceTests
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(120);
 
     [Fact]
-    public async Task DrainCommand_TheWorkerEnds_AndTheOtherStays()
+    public async Task Commands_LogABrowserIn_AndDrainOneOfTheWorkers()
     {
         using var directory = new TemporaryDirectory();
         await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Fluster_AppHost>([$"--data={directory.File("data")}"]).WaitAsync(s_limit);
@@ -17,6 +17,14 @@ public class AppHostResourceTests
         await app.StartAsync().WaitAsync(s_limit);
         await app.ResourceNotifications.WaitForResourceHealthyAsync("worker-1").WaitAsync(s_limit);
         await app.ResourceNotifications.WaitForResourceHealthyAsync("worker-2").WaitAsync(s_limit);
+
+        await app.ResourceNotifications.WaitForResourceHealthyAsync("fluster").WaitAsync(s_limit);
+        var dashboard = await app.ResourceCommands.ExecuteCommandAsync("fluster", "open-dashboard").WaitAsync(s_limit);
+        Assert.True(dashboard.Success, dashboard.Message);
+        using (var browser = new HttpClient(new SocketsHttpHandler { UseProxy = false })) // keeps cookies, follows redirections
+        {
+            Assert.Contains("<h1>Overview</h1>", await browser.GetStringAsync(new Uri(dashboard.Message!)), StringComparison.Ordinal);
+        }
 
         var drained = await app.ResourceCommands.ExecuteCommandAsync("worker-1", "drain").WaitAsync(s_limit);
 
