@@ -4,7 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace Fluster.Cluster;
 
 /// <summary>
-/// Hands the spans of a job's process to its worker: of user code, of actors and of every source of the job's own; of .NET's only what is part of a trace. Parent-based: what
+/// Hands the spans of a job's process to its worker: of user code, of Fluster's libraries in it and of every source of the job's own; of .NET's only what is part of a trace. Parent-based: what
 /// goes on with a trace is kept as that is; of traces that begin here, so many in a second. A failed span is always kept, and with it those above it.
 /// </summary>
 internal sealed class SpanRecorder : IDisposable
@@ -61,9 +61,8 @@ internal sealed class SpanRecorder : IDisposable
             return;
         }
 
-        userCode.SetCustomProperty(nameof(SpanRecorder), recorder);
-
-        // Beside the user code: nothing of this is needed before it begins, and all of it has to be compiled first.
+        // Beside the user code: nothing of this is needed before it begins, and all of it has to be compiled first. Should a span below it end before this is done, that
+        // one tells of it, too; who is told twice keeps one.
         ThreadPool.UnsafeQueueUserWorkItem(static told => told.Recorder.TellStart(told.UserCode), (Recorder: recorder, UserCode: userCode), preferLocal: false);
     }
 

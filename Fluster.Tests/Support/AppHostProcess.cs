@@ -48,6 +48,7 @@ internal sealed class AppHostProcess : IAsyncDisposable
         var start = Start("Fluster.AppHost", byDotnetRun: false, fresh ? [$"--data={dataDirectory}", "--fresh"] : [$"--data={dataDirectory}"]);
         start.Environment["PATH"] = path ?? start.Environment["PATH"];
         start.Environment[Cluster.FlusterEnvironment.ContextFile] = contextFile;
+        start.Environment[EndpointAllocator.RandomizePorts.Replace(":", "__", StringComparison.Ordinal)] = "true"; // others start at the same moment, and all would find the usual ports free
         return StartedAsync(start);
     }
 
