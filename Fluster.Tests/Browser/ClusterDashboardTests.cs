@@ -11,7 +11,7 @@ namespace Fluster.Tests;
 
 /// <summary>The cluster's dashboard in a browser, on a real cluster: what somebody does there who wants to know what it does and why.</summary>
 [Collection(BrowserCollection.Name)]
-public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper output)
+public sealed class ClusterDashboardTests(Chromium chromium, SharedCluster shared, ITestOutputHelper output) : IClassFixture<SharedCluster>
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
 
@@ -145,8 +145,8 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
     [BrowserFact]
     public async Task Actor_IsCalledByTheFormOfItsEndpoint()
     {
-        await using var cluster = await TestCluster.StartAsync();
-        var job = await cluster.Client.SubmitAsync((CancellationToken stopping) => ServeAsync(stopping), new JobOptions { Name = "calculator", Ports = [ActorServer.PortName] });
+        var cluster = shared.Cluster;
+        var job = await cluster.Client.SubmitAsync((CancellationToken stopping) => ServeAsync("calc", stopping), new JobOptions { Name = "calculator", Ports = [ActorServer.PortName] });
         await using var tab = await LoginAsync(cluster.Controller, "/endpoints");
         var page = tab.Page;
 
@@ -174,14 +174,15 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
     [BrowserFact]
     public async Task Trace_OfAJobThatCallsAnActor_IsOneScreen()
     {
-        await using var cluster = await TestCluster.StartAsync();
-        var server = await cluster.Client.SubmitAsync((CancellationToken stopping) => ServeAsync(stopping), new JobOptions { Name = "calculator", Ports = [ActorServer.PortName] });
-        var job = await cluster.Client.SubmitAsync(() => AskAsync(), new JobOptions { Name = "asks" });
+        var cluster = shared.Cluster;
+        var server = await cluster.Client.SubmitAsync((CancellationToken stopping) => ServeAsync("sums", stopping), new JobOptions { Name = "calculator", Ports = [ActorServer.PortName] });
+        var job = await cluster.Client.SubmitAsync(() => AskAsync("sums"), new JobOptions { Name = "asks" });
         Assert.Equal(42, await job.ResultAsync(s_patience));
         await using var tab = await LoginAsync(cluster.Controller, $"/job?id={job.Id}");
         var page = tab.Page;
 
-        foreach (var name in (string[])["submit", "queue", "placement", "attempt 1"])
+        // From the submit to the call that the job's code makes, each by its name, or by who it is that says so.
+        foreach (var name in (string[])["submit", "queue", "placement", "attempt 1", "process start", "Fluster.Job", "Fluster.Actors"])
         {
             await Expect(page.Locator("#trace .wf-name").Filter(new() { HasText = name }).First).ToBeVisibleAsync();
         }
@@ -200,10 +201,10 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
     [BrowserFact]
     public async Task Jobs_AreTrees_WithWhatIsBelowThem()
     {
-        await using var cluster = await TestCluster.StartAsync();
-        var parent = await cluster.Client.SubmitAsync(() => BearAsync(7), new JobOptions { Name = "curriculum" });
+        var cluster = shared.Cluster;
+        var parent = await cluster.Client.SubmitAsync(() => BearAsync(7), new JobOptions { Name = "curriculum", Namespace = Namespace.Parse("school") });
         Assert.Equal(7, await parent.ResultAsync(s_patience));
-        await using var tab = await LoginAsync(cluster.Controller, "/jobs");
+        await using var tab = await LoginAsync(cluster.Controller, "/jobs?namespace=school");
         var page = tab.Page;
 
         await Expect(page.Locator("#jobs tbody tr")).ToHaveCountAsync(6); // the parent, and its five newest
@@ -263,16 +264,16 @@ public sealed class ClusterDashboardTests(Chromium chromium, ITestOutputHelper o
 
     private static ILocator StateOf(IPage page) => page.Locator("#head .badge");
 
-    internal static async Task ServeAsync(CancellationToken stopping)
+    internal static async Task ServeAsync(string name, CancellationToken stopping)
     {
         await using var server = new ActorServer();
-        server.Register("calc", new Calculator());
+        server.Register(name, new Calculator());
         await server.RunAsync(stopping);
     }
 
-    internal static async Task<int> AskAsync()
+    internal static async Task<int> AskAsync(string name)
     {
-        using var client = new ActorClient<ICalculator>(FlusterContext.Current.Resolver, "calc", options: new ActorCallOptions { Timeout = s_patience });
+        using var client = new ActorClient<ICalculator>(FlusterContext.Current.Resolver, name, options: new ActorCallOptions { Timeout = s_patience });
         return await client.Actor.Add(20, 22);
     }
 
